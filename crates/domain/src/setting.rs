@@ -1,0 +1,20 @@
+//! Settings that people change while the system runs.
+
+/// `sonar.core.serverBaseURL`: the address under which people and payloads know this server.
+pub const SERVER_BASE_URL: &str = "sonar.core.serverBaseURL";
+/// `sonar.validateWebhooks`: whether webhooks to private and local addresses are refused; `true` unless set.
+pub const VALIDATE_WEBHOOKS: &str = "sonar.validateWebhooks";
+/// `sonar.forceAuthentication`: whether nobody may look without logging in; `true` unless set.
+pub const FORCE_AUTHENTICATION: &str = "sonar.forceAuthentication";
+/// `sonar.qualitygate.ignoreSmallChanges`: whether coverage and duplication are not judged under 20 new lines.
+pub const IGNORE_SMALL_CHANGES: &str = "sonar.qualitygate.ignoreSmallChanges";
+/// `sonar.technicalDebt.ratingGrid`: the upper bounds of the ratings A to D.
+pub const RATING_GRID: &str = "sonar.technicalDebt.ratingGrid";
+/// `sonar.technicalDebt.developmentCost`: minutes that one line of code costs.
+pub const DEVELOPMENT_COST: &str = "sonar.technicalDebt.developmentCost";
+/// `sonar.projectCreation.mainBranchName`: the name of a new project's main branch.
+pub const MAIN_BRANCH_NAME: &str = "sonar.projectCreation.mainBranchName";
+/// `projects.default.visibility`: the visibility of a new project.
+pub const DEFAULT_VISIBILITY: &str = "projects.default.visibility";
+/// `sonar.multi-quality-mode.enabled`: whether clients show software qualities instead of types.
+pub const MULTI_QUALITY_MODE: &str = "sonar.multi-quality-mode.enabled";

@@ -1,0 +1,130 @@
+//! Webhooks: whom to call, what for, and what came of it.
+
+use secrecy::SecretString;
+
+use crate::id::{AnalysisId, BranchId, DeliveryId, EventId, ProjectId, TaskId, WebhookId};
+use crate::key::ProjectKey;
+use crate::time::Timestamp;
+use crate::words::words;
+
+pub mod url;
+
+pub use self::url::WebhookUrl;
+
+/// The most webhooks one project has, and, separately, the system.
+pub const MAX_WEBHOOKS: usize = 10;
+
+/// An address that is called when something happened.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// Its id; what the Web API calls its key.
+    pub id: WebhookId,
+    /// The project it belongs to; none for a global one.
+    pub project: Option<ProjectId>,
+    /// Its name, not unique.
+    pub name: String,
+    /// Where to call.
+    pub url: WebhookUrl,
+    /// What calls are signed with.
+    pub secret: Option<SecretString>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed.
+    pub updated_at: Timestamp,
+}
+
+words! {
+    /// What happened.
+    EventKind {
+        /// The analysis of a branch ended, in success or failure.
+        AnalysisCompleted = "analysis.completed",
+        /// A change of an issue changed the gate's status.
+        GateChanged = "gate.changed",
+    }
+}
+
+/// Something that happened, and the exact bytes receivers are sent about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its id.
+    pub id: EventId,
+    /// The project it is about.
+    pub project: ProjectId,
+    /// That project's key at the time, for the header.
+    pub project_key: ProjectKey,
+    /// The branch, unless the report could not be read so far.
+    pub branch: Option<BranchId>,
+    /// What happened.
+    pub kind: EventKind,
+    /// The task that caused it.
+    pub task: Option<TaskId>,
+    /// The analysis it is about.
+    pub analysis: Option<AnalysisId>,
+    /// The body of the calls, exactly as it is signed and sent.
+    pub payload: Vec<u8>,
+    /// When it happened.
+    pub created_at: Timestamp,
+}
+
+words! {
+    /// Where a delivery stands.
+    DeliveryStatus {
+        /// Owed: has exactly one due time.
+        Pending = "PENDING",
+        /// The receiver answered with a 2xx status.
+        Delivered = "DELIVERED",
+        /// It did not, and no further try will be made.
+        Failed = "FAILED",
+    }
+}
+
+/// One event on its way to one webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id, the same on every attempt.
+    pub id: DeliveryId,
+    /// The event.
+    pub event: EventId,
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// The project the event is about.
+    pub project: ProjectId,
+    /// The task that caused the event.
+    pub task: Option<TaskId>,
+    /// The webhook's name when the event happened.
+    pub name: String,
+    /// The webhook's URL when the last attempt was made (before any: when the event happened), credentials masked.
+    pub url: String,
+    /// Where it stands.
+    pub status: DeliveryStatus,
+    /// When the next attempt is due; exactly as long as the status is pending.
+    pub due_at: Option<Timestamp>,
+    /// How many attempts were begun.
+    pub attempts: i64,
+    /// What came of the last attempt.
+    pub last: Option<Attempt>,
+    /// When the event happened.
+    pub created_at: Timestamp,
+}
+
+/// What came of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Counted from 1.
+    pub number: i64,
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub duration_ms: i64,
+    /// The status of the answer, if there was one.
+    pub http_status: Option<u16>,
+    /// Why there was no answer, or why it was refused; never holds credentials or anything the receiver sent.
+    pub error: Option<String>,
+}
+
+impl Attempt {
+    /// True when the receiver answered with a 2xx status.
+    pub fn succeeded(&self) -> bool {
+        self.http_status.is_some_and(|status| (200..300).contains(&status))
+    }
+}

@@ -1,0 +1,2 @@
+//! The `gatehook` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! HTTP: web services under /api (a module per controller, a file per action), pages, authentication and errors.

@@ -1,0 +1,1 @@
+//! What is kept: every SQL statement, migrations and transactions, on SQLite and PostgreSQL.

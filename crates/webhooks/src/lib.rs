@@ -1,0 +1,1 @@
+//! What goes out: payload, signature, address guard, sender and the delivery engine.
