@@ -1,0 +1,1 @@
+"""Core of a small web shop. All amounts are integer cents."""
