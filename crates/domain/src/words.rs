@@ -47,7 +47,7 @@ macro_rules! words {
 
         impl TryFrom<String> for $name {
             type Error = $crate::words::UnknownWord;
-            fn try_from(word: String) -> Result<Self, Self::Error> {
+            fn try_from(word: String) -> Result<Self, $crate::words::UnknownWord> {
                 Self::parse(&word)
             }
         }
