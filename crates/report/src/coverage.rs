@@ -1,6 +1,6 @@
 //! The neutral model of coverage: what every coverage format is read into, and how several reports are merged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What tests did with one line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,4 +38,90 @@ pub struct CoverageReport {
     pub source_roots: Vec<String>,
     /// What was left out or looks wrong, for the person who ran the scan. Bounded.
     pub warnings: Vec<String>,
+}
+
+impl LineHit {
+    /// Adds what another report says about the same line: runs are summed. Which branches were taken is not known any more, so the
+    /// larger numbers are kept: that never claims a branch that no single report claims.
+    pub fn merge(&mut self, other: Self) {
+        self.hits = self.hits.saturating_add(other.hits);
+        self.conditions = self.conditions.max(other.conditions);
+        self.covered_conditions = self.covered_conditions.max(other.covered_conditions);
+    }
+}
+
+impl FileCoverage {
+    /// A file without lines.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self { path: path.into(), lines: BTreeMap::new() }
+    }
+
+    /// Adds what is known about one line.
+    pub fn add(&mut self, line: u32, hit: LineHit) {
+        self.lines.entry(line).or_default().merge(hit);
+    }
+
+    /// Adds what another report says about the same file; the path stays.
+    pub fn merge(&mut self, other: &Self) {
+        for (line, hit) in &other.lines {
+            self.add(*line, *hit);
+        }
+    }
+}
+
+/// Merges files with equal paths, keeping the order of their first appearance. Call it after the paths are looked up, since reports
+/// name the same file in different ways.
+pub fn merge_files(files: impl IntoIterator<Item = FileCoverage>) -> Vec<FileCoverage> {
+    let mut set = FileSet::default();
+    for file in files {
+        set.file(&file.path).merge(&file);
+    }
+    set.files
+}
+
+/// Files by path, in the order of their first appearance.
+#[derive(Debug, Default)]
+pub(crate) struct FileSet {
+    pub(crate) files: Vec<FileCoverage>,
+    by_path: HashMap<String, usize>,
+}
+
+impl FileSet {
+    pub(crate) fn file(&mut self, path: &str) -> &mut FileCoverage {
+        let index = if let Some(index) = self.by_path.get(path) {
+            *index
+        } else {
+            self.by_path.insert(path.to_owned(), self.files.len());
+            self.files.push(FileCoverage::new(path));
+            self.files.len() - 1
+        };
+        &mut self.files[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hit(hits: u64, conditions: u32, covered_conditions: u32) -> LineHit {
+        LineHit { hits, conditions, covered_conditions }
+    }
+
+    #[test]
+    fn reports_of_one_file_are_merged_line_by_line() {
+        let mut unit = FileCoverage::new("a.ts");
+        unit.add(1, hit(2, 2, 1));
+        unit.add(2, hit(0, 0, 0));
+        let mut other = FileCoverage::new("b.ts");
+        other.add(1, hit(1, 0, 0));
+        let mut end_to_end = FileCoverage::new("a.ts");
+        end_to_end.add(1, hit(3, 2, 2));
+        end_to_end.add(2, hit(1, 0, 0));
+        end_to_end.add(3, hit(u64::MAX, 0, 0));
+
+        let merged = merge_files([unit, other, end_to_end]);
+        assert_eq!(merged.len(), 2);
+        assert_eq!(merged[0].path, "a.ts");
+        assert_eq!(merged[0].lines, BTreeMap::from([(1, hit(5, 2, 2)), (2, hit(1, 0, 0)), (3, hit(u64::MAX, 0, 0))]));
+    }
 }

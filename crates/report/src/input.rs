@@ -58,10 +58,13 @@ pub(crate) fn open_with_limit<R: Read>(input: R, limit: u64) -> Result<BufReader
 
 /// The error of a read through [`Capped`].
 pub(crate) fn read_error(error: io::Error) -> ImportError {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<CapReached>()) {
-        Some(CapReached(limit)) => ImportError::TooLarge { limit: *limit },
-        None => ImportError::Read(error),
-    }
+    read_error_ref(&error).unwrap_or(ImportError::Read(error))
+}
+
+/// The error of [`Capped`] itself, if it is that.
+pub(crate) fn read_error_ref(error: &io::Error) -> Option<ImportError> {
+    let CapReached(limit) = error.get_ref()?.downcast_ref::<CapReached>()?;
+    Some(ImportError::TooLarge { limit: *limit })
 }
 
 /// The error of a JSON parser that reads through [`Capped`].
