@@ -2,8 +2,8 @@
 //! one and repeat the other.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -80,7 +80,8 @@ impl ManualClock {
 
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        self.0
+            .fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
     }
 
     /// Puts the clock to a moment.
@@ -105,7 +106,10 @@ pub struct SeededEntropy {
 impl SeededEntropy {
     /// The stream that belongs to `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { seed, drawn: AtomicU64::new(0) }
+        Self {
+            seed,
+            drawn: AtomicU64::new(0),
+        }
     }
 }
 
@@ -113,7 +117,10 @@ impl Entropy for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(32) {
             let block = self.drawn.fetch_add(1, Ordering::SeqCst);
-            let digest = Sha256::new().chain_update(self.seed.to_le_bytes()).chain_update(block.to_le_bytes()).finalize();
+            let digest = Sha256::new()
+                .chain_update(self.seed.to_le_bytes())
+                .chain_update(block.to_le_bytes())
+                .finalize();
             chunk.copy_from_slice(&digest[..chunk.len()]);
         }
     }

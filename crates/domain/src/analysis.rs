@@ -69,5 +69,8 @@ pub struct NewCodeDefinition {
 
 impl NewCodeDefinition {
     /// What holds when nothing was said: the previous version.
-    pub const DEFAULT: Self = Self { mode: NewCodeMode::PreviousVersion, value: None };
+    pub const DEFAULT: Self = Self {
+        mode: NewCodeMode::PreviousVersion,
+        value: None,
+    };
 }

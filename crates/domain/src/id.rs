@@ -22,8 +22,14 @@ pub trait Id: Sized {
 fn checked(text: &str) -> Result<Box<str>, NotAnId> {
     let fits = !text.is_empty()
         && text.len() <= MAX_ID_LENGTH
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if fits { Ok(text.into()) } else { Err(NotAnId(text.chars().take(MAX_ID_LENGTH + 1).collect())) }
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if fits {
+        Ok(text.into())
+    } else {
+        Err(NotAnId(text.chars().take(MAX_ID_LENGTH + 1).collect()))
+    }
 }
 
 macro_rules! ids {

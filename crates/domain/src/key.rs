@@ -74,9 +74,15 @@ impl From<ProjectKey> for String {
 /// Java's form encoding in UTF-8, as the links in payloads use it: a blank becomes `+`; letters, digits and `-_.*`
 /// stay; every other byte becomes `%XX`.
 pub fn form_encoded(text: &str) -> String {
-    const KEPT: &percent_encoding::AsciiSet =
-        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b' ');
-    percent_encoding::utf8_percent_encode(text, KEPT).to_string().replace(' ', "+")
+    const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'*')
+        .remove(b' ');
+    percent_encoding::utf8_percent_encode(text, KEPT)
+        .to_string()
+        .replace(' ', "+")
 }
 
 #[cfg(test)]
@@ -87,7 +93,10 @@ mod tests {
     fn a_project_key_has_letters_digits_and_four_signs() {
         assert!(ProjectKey::parse("org.acme:shop-2_x").is_ok());
         for bad in ["", "123", "a b", "a/b", "ä"] {
-            assert!(matches!(ProjectKey::parse(bad), Err(BadProjectKey::Malformed(_))), "{bad}");
+            assert!(
+                matches!(ProjectKey::parse(bad), Err(BadProjectKey::Malformed(_))),
+                "{bad}"
+            );
         }
         assert_eq!(ProjectKey::parse(&"k".repeat(401)), Err(BadProjectKey::TooLong(401)));
     }

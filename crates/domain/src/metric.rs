@@ -1,8 +1,12 @@
 //! Metrics: what can be measured, and how a value of each reads.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::words::words;
 
 mod catalogue;
+mod equivalence;
 
 words! {
     /// What the values of a metric are.
@@ -63,7 +67,9 @@ const ON_NEW_CODE: &str = "new_";
 impl Metric {
     /// The metric of this key.
     pub fn find(key: &str) -> Option<&'static Metric> {
-        Self::all().iter().find(|metric| metric.key == key)
+        static BY_KEY: LazyLock<HashMap<&'static str, &'static Metric>> =
+            LazyLock::new(|| Metric::all().iter().map(|metric| (metric.key, metric)).collect());
+        BY_KEY.get(key).copied()
     }
 
     /// The whole catalogue.
@@ -85,3 +91,57 @@ impl PartialEq for Metric {
 }
 
 impl Eq for Metric {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_in_the_catalogue_once_and_found_by_its_key() {
+        for metric in Metric::all() {
+            assert!(
+                std::ptr::eq(Metric::find(metric.key).unwrap(), metric),
+                "{}",
+                metric.key
+            );
+            assert_eq!(
+                metric.decimal_scale.is_some(),
+                matches!(metric.kind, ValueType::Float | ValueType::Percent)
+            );
+        }
+        assert_eq!(Metric::find("no_such_metric"), None);
+    }
+
+    #[test]
+    fn the_catalogue_says_what_clients_of_the_web_api_know() {
+        let of = |key| {
+            let metric = Metric::find(key).unwrap();
+            (
+                metric.kind.as_str(),
+                metric.domain,
+                metric.direction,
+                metric.best,
+                metric.worst,
+                metric.hidden,
+            )
+        };
+        assert_eq!(of("alert_status"), ("LEVEL", "Releasability", 1, None, None, false));
+        assert_eq!(of("new_violations"), ("INT", "Issues", -1, Some(0.0), None, false));
+        assert_eq!(
+            of("new_coverage"),
+            ("PERCENT", "Coverage", 1, Some(100.0), Some(0.0), false)
+        );
+        assert_eq!(
+            of("development_cost"),
+            ("STRING", "Maintainability", -1, Some(0.0), None, true)
+        );
+        assert_eq!(
+            of("duplicated_lines_density"),
+            ("PERCENT", "Duplications", -1, Some(0.0), Some(50.0), false)
+        );
+        assert_eq!(
+            of("sqale_rating"),
+            ("RATING", "Maintainability", -1, Some(1.0), Some(5.0), false)
+        );
+    }
+}

@@ -29,9 +29,10 @@ impl RuleKey {
     /// Takes a key as it is written.
     pub fn parse(text: &str) -> Result<Self, BadRuleKey> {
         match text.find(':') {
-            Some(colon) if colon > 0 && colon + 1 < text.len() && text.len() <= MAX_RULE_KEY_LENGTH => {
-                Ok(Self { text: text.into(), colon })
-            }
+            Some(colon) if colon > 0 && colon + 1 < text.len() && text.len() <= MAX_RULE_KEY_LENGTH => Ok(Self {
+                text: text.into(),
+                colon,
+            }),
             _ => Err(BadRuleKey(text.chars().take(MAX_RULE_KEY_LENGTH).collect())),
         }
     }

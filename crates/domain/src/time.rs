@@ -55,7 +55,9 @@ impl Timestamp {
         if let Ok(date) = text.parse::<jiff::civil::Date>()
             && text.len() == 10
         {
-            let midnight = jiff::tz::TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).map_err(|_| refused())?;
+            let midnight = jiff::tz::TimeZone::UTC
+                .to_timestamp(date.at(0, 0, 0, 0))
+                .map_err(|_| refused())?;
             return Ok(Self(midnight.as_millisecond()));
         }
         jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%z", text)
@@ -87,15 +89,34 @@ mod tests {
 
     #[test]
     fn a_date_is_written_in_utc_with_whole_seconds() {
-        assert_eq!(Timestamp::from_millis(1_500_000_000_999).to_string(), "2017-07-14T02:40:00+0000");
+        assert_eq!(
+            Timestamp::from_millis(1_500_000_000_999).to_string(),
+            "2017-07-14T02:40:00+0000"
+        );
     }
 
     #[test]
     fn a_written_date_reads_back() {
-        for text in ["2017-07-14T04:40:00+0200", "2017-07-14T04:40:00+02:00", "2017-07-14T02:40:00Z"] {
-            assert_eq!(Timestamp::parse(text).unwrap(), Timestamp::from_millis(1_500_000_000_000), "{text}");
+        for text in [
+            "2017-07-14T04:40:00+0200",
+            "2017-07-14T04:40:00+02:00",
+            "2017-07-14T02:40:00Z",
+        ] {
+            assert_eq!(
+                Timestamp::parse(text).unwrap(),
+                Timestamp::from_millis(1_500_000_000_000),
+                "{text}"
+            );
         }
-        assert_eq!(Timestamp::parse("1970-01-02").unwrap(), Timestamp::from_millis(86_400_000));
-        assert!(Timestamp::parse("yesterday").unwrap_err().to_string().contains("'yesterday' is not a date"));
+        assert_eq!(
+            Timestamp::parse("1970-01-02").unwrap(),
+            Timestamp::from_millis(86_400_000)
+        );
+        assert!(
+            Timestamp::parse("yesterday")
+                .unwrap_err()
+                .to_string()
+                .contains("'yesterday' is not a date")
+        );
     }
 }

@@ -28,7 +28,10 @@ impl WebhookUrl {
         if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none_or(str::is_empty) {
             return Err(refused());
         }
-        Ok(Self { written: SecretString::from(text), parsed })
+        Ok(Self {
+            written: SecretString::from(text),
+            parsed,
+        })
     }
 
     /// The URL as it was written, credentials included: for the store, and for nothing that is shown.
@@ -70,10 +73,14 @@ impl fmt::Debug for WebhookUrl {
 
 /// Replaces what stands between `//` and the last `@` of the authority, character by character; the colon stays.
 pub fn masked(text: &str) -> String {
-    let Some(scheme_end) = text.find("://").map(|at| at + 3) else { return text.to_owned() };
+    let Some(scheme_end) = text.find("://").map(|at| at + 3) else {
+        return text.to_owned();
+    };
     let rest = &text[scheme_end..];
     let authority = &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())];
-    let Some(at) = authority.rfind('@') else { return text.to_owned() };
+    let Some(at) = authority.rfind('@') else {
+        return text.to_owned();
+    };
     let mut shown = String::with_capacity(text.len());
     shown.push_str(&text[..scheme_end]);
     let mut user_ended = false;
@@ -113,7 +120,13 @@ mod tests {
 
     #[test]
     fn only_http_urls_with_a_host_are_taken() {
-        for bad in ["ftp://host/", "not a url", "http://", "javascript:alert(1)", "/relative"] {
+        for bad in [
+            "ftp://host/",
+            "not a url",
+            "http://",
+            "javascript:alert(1)",
+            "/relative",
+        ] {
             assert!(WebhookUrl::parse(bad).is_err(), "{bad}");
         }
         let error = WebhookUrl::parse("ftp://u:hunter2@host/").unwrap_err().to_string();
