@@ -1,1 +1,32 @@
 //! What is kept: every SQL statement, migrations and transactions, on SQLite and PostgreSQL.
+//!
+//! Work on the store is plain synchronous code in a closure that gets a [`Tx`]:
+//! `store.write(|tx| …).await` and `store.read(|tx| …).await`. A closure may run more than once (after a serialization
+//! failure on PostgreSQL), so it must have no effect beside the database. It must not call the store again: its thread
+//! is the one that would have to answer.
+
+mod config;
+mod error;
+mod insert;
+mod job;
+mod migrate;
+mod postgres;
+mod secret;
+mod sqlite;
+mod statement;
+mod store;
+#[doc(hidden)]
+pub mod testing;
+mod tx;
+mod value;
+
+// The repository modules, one per group of tables: every `pub mod` of theirs stands between these two lines.
+// (end of the repository modules)
+
+pub use config::{DatabaseUrl, DatabaseUrlError, StoreConfig};
+pub use error::{EngineError, OpenError, StoreError};
+pub use secret::{SecretKey, SecretKeyError, Unsealable};
+pub use statement::Statement;
+pub use store::Store;
+pub use tx::{Engine, Tx};
+pub use value::{FromValue, HasKind, Kind, Row, ToValue, Value};

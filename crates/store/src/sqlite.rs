@@ -1,0 +1,322 @@
+//! SQLite: one thread writes, a few read.
+//!
+//! The writer takes all closures that wait into one transaction, each under a savepoint, and answers after the commit:
+//! one flush to disk serves many of them.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use async_channel::Receiver;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
+
+use crate::error::{EngineError, OpenError, StoreError, shown};
+use crate::insert::InsertTexts;
+use crate::job::{Job, Ran};
+use crate::migrate;
+use crate::store::{QUEUE, Queued, Shared, Threads};
+use crate::tx::{Engine, Fault, Session, Trouble, Tx};
+use crate::value::{Kind, Row, Value};
+
+/// How many closures share one transaction at most; more would make the first of them wait for little gain.
+const BATCH: usize = 64;
+
+/// How many prepared statements a connection keeps.
+const STATEMENTS: usize = 256;
+
+/// The settings of every connection. `synchronous=FULL` keeps what was answered over a loss of power.
+const SETTINGS: &str = "PRAGMA busy_timeout = 5000;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA foreign_keys = ON;
+PRAGMA cache_size = -16384;
+PRAGMA temp_store = MEMORY;
+PRAGMA journal_size_limit = 67108864;";
+
+/// Held as long as a thread of the store lives, so that no other process opens the same file.
+type Lock = Arc<File>;
+
+pub(crate) fn open(path: &Path, readers: usize, shared: &Shared) -> Result<Threads, OpenError> {
+    let lock = lock(path)?;
+    create_private(path)?;
+    let mut writer = connect(path).map_err(|error| cannot_connect(path, &error))?;
+    migrate::sqlite(&mut writer, shared.ambient.now())?;
+
+    let (writes, write_queue) = async_channel::bounded(QUEUE);
+    let (reads, read_queue) = async_channel::bounded(QUEUE);
+    let mut handles = Vec::with_capacity(readers + 1);
+    for index in 0..readers {
+        let reader = connect(path).map_err(|error| cannot_connect(path, &error))?;
+        reader.execute_batch("PRAGMA query_only = ON").map_err(|error| cannot_connect(path, &error))?;
+        let (queue, shared, lock) = (read_queue.clone(), shared.clone(), lock.clone());
+        handles.push(spawn(format!("store-read-{index}"), move || read(&reader, &queue, &shared, lock))?);
+    }
+    let shared = shared.clone();
+    handles.push(spawn("store-write".to_owned(), move || write(writer, &write_queue, &shared, lock))?);
+    Ok(Threads { reads, writes, handles: Mutex::new(handles) })
+}
+
+fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, OpenError> {
+    std::thread::Builder::new().name(name).spawn(body).map_err(OpenError::Thread)
+}
+
+fn lock(path: &Path) -> Result<Lock, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file_name = PathBuf::from(name);
+    let failed = |source| OpenError::File { path: file_name.clone(), source };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&file_name).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Arc::new(file)),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Makes the file, if it is not there, readable by its owner only; SQLite gives its other files the same mode.
+fn create_private(path: &Path) -> Result<(), OpenError> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|source| OpenError::File { path: path.to_owned(), source })
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch(SETTINGS)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+fn cannot_connect(path: &Path, error: &rusqlite::Error) -> OpenError {
+    OpenError::Connect { database: path.display().to_string(), source: engine_error(error) }
+}
+
+fn read(connection: &Connection, queue: &Receiver<Queued>, shared: &Shared, lock: Lock) {
+    let mut texts = InsertTexts::default();
+    while let Ok(Queued { mut job, .. }) = queue.recv_blocking() {
+        if let Err(fault) = run(connection, "BEGIN DEFERRED") {
+            job.fail(fault.error);
+            continue;
+        }
+        run_job(connection, &mut *job, &mut texts, shared);
+        end(connection);
+        job.answer();
+    }
+    drop(lock);
+}
+
+fn write(connection: Connection, queue: &Receiver<Queued>, shared: &Shared, lock: Lock) {
+    let mut texts = InsertTexts::default();
+    while let Ok(first) = queue.recv_blocking() {
+        let mut batch = vec![first.job];
+        while batch.len() < BATCH
+            && let Ok(next) = queue.try_recv()
+        {
+            batch.push(next.job);
+        }
+        // A transaction that SQLite gives up in the middle leaves jobs that have not run; they get another one.
+        while !batch.is_empty() {
+            batch = run_batch(&connection, batch, &mut texts, shared);
+        }
+    }
+    // The readers' snapshots may hold this up; then the last connection to close does it.
+    if let Err(fault) = run(&connection, "PRAGMA optimize") {
+        tracing::debug!(error = %fault.error, "could not optimize the database");
+    }
+    if let Err((_, error)) = connection.close() {
+        tracing::warn!(error = %engine_error(&error), "the database did not close cleanly");
+    }
+    drop(lock);
+}
+
+/// Runs jobs in one transaction and answers them; gives back those that could not be run in it.
+fn run_batch(
+    connection: &Connection,
+    batch: Vec<Box<dyn Job>>,
+    texts: &mut InsertTexts,
+    shared: &Shared,
+) -> Vec<Box<dyn Job>> {
+    if let Err(fault) = run(connection, "BEGIN IMMEDIATE") {
+        let (StoreError::Database { source, .. } | StoreError::Busy { source } | StoreError::Full { source }) =
+            fault.error
+        else {
+            batch.into_iter().for_each(|job| job.fail(StoreError::Closed));
+            return Vec::new();
+        };
+        fail_all(batch, source);
+        return Vec::new();
+    }
+    let mut waiting = batch.into_iter();
+    let mut done = Vec::with_capacity(waiting.len());
+    while let Some(mut job) = waiting.next() {
+        match run_under_savepoint(connection, &mut *job, texts, shared) {
+            Ok(()) => done.push(job),
+            Err(source) => {
+                end(connection);
+                job.answer();
+                fail_all(done, source);
+                return waiting.collect();
+            }
+        }
+    }
+    match connection.prepare_cached("COMMIT").and_then(|mut statement| statement.raw_execute()) {
+        Ok(_) => done.into_iter().for_each(Job::answer),
+        Err(error) => {
+            end(connection);
+            fail_all(done, engine_error(&error));
+        }
+    }
+    Vec::new()
+}
+
+fn fail_all(jobs: Vec<Box<dyn Job>>, source: EngineError) {
+    let source = Arc::new(source);
+    for job in jobs {
+        job.fail(StoreError::NotCommitted { source: source.clone() });
+    }
+}
+
+/// Runs one job, and undoes its work if it failed. An error means that the whole transaction is lost; the job then holds
+/// the cause as its own outcome.
+fn run_under_savepoint(
+    connection: &Connection,
+    job: &mut dyn Job,
+    texts: &mut InsertTexts,
+    shared: &Shared,
+) -> Result<(), EngineError> {
+    let lost = || EngineError::new(None, "the transaction was given up because another change in it failed".to_owned());
+    run(connection, "SAVEPOINT job").map_err(|_| lost())?;
+    let ran = run_job(connection, job, texts, shared);
+    if connection.is_autocommit() {
+        // SQLite rolls everything back by itself when the disk is full or fails.
+        return Err(lost());
+    }
+    if ran != Ran::Well {
+        run(connection, "ROLLBACK TO job").map_err(|_| lost())?;
+    }
+    run(connection, "RELEASE job").map(drop).map_err(|_| lost())
+}
+
+fn run_job(connection: &Connection, job: &mut dyn Job, texts: &mut InsertTexts, shared: &Shared) -> Ran {
+    let mut session = SqliteSession(connection);
+    job.run(&mut Tx::new(&mut session, texts, &shared.ambient, &shared.key))
+}
+
+/// Ends a transaction that has nothing to keep.
+fn end(connection: &Connection) {
+    if !connection.is_autocommit()
+        && let Err(fault) = run(connection, "ROLLBACK")
+    {
+        tracing::error!(error = %fault.error, "could not end a transaction");
+    }
+}
+
+fn run(connection: &Connection, sql: &'static str) -> Result<u64, Fault> {
+    SqliteSession(connection).execute(sql, &[])
+}
+
+struct SqliteSession<'c>(&'c Connection);
+
+impl SqliteSession<'_> {
+    fn prepare(&self, sql: &str, params: &[Value]) -> rusqlite::Result<CachedStatement<'_>> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        if statement.parameter_count() != params.len() {
+            return Err(rusqlite::Error::InvalidParameterCount(params.len(), statement.parameter_count()));
+        }
+        let mut name = String::with_capacity(8);
+        for (at, value) in params.iter().enumerate() {
+            // `$2` is a name to SQLite, numbered by where it stands first; PostgreSQL counts.
+            name.clear();
+            name.push('$');
+            name.push_str(&(at + 1).to_string());
+            let index = statement
+                .parameter_index(&name)?
+                .ok_or_else(|| rusqlite::Error::InvalidParameterName(name.clone()))?;
+            statement.raw_bind_parameter(index, bound(value))?;
+        }
+        Ok(statement)
+    }
+}
+
+impl Session for SqliteSession<'_> {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
+        let changed = self.prepare(sql, params).and_then(|mut statement| statement.raw_execute());
+        changed.map(|rows| rows as u64).map_err(|error| fault(sql, &error))
+    }
+
+    fn execute_in_order(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
+        let run = || {
+            let mut statement = self.0.prepare_cached(sql)?;
+            for (at, value) in params.iter().enumerate() {
+                statement.raw_bind_parameter(at + 1, bound(value))?;
+            }
+            statement.raw_execute()
+        };
+        run().map(|rows| rows as u64).map_err(|error| fault(sql, &error))
+    }
+
+    fn each(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+        row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+    ) -> Result<Result<(), StoreError>, Fault> {
+        let mut run = || {
+            let mut statement = self.prepare(sql, params)?;
+            let columns = statement.column_count();
+            let mut rows = statement.raw_query();
+            while let Some(found) = rows.next()? {
+                let values = (0..columns).map(|column| found.get_ref(column).map(read_value));
+                if let Err(error) = row(Row::new(values.collect::<rusqlite::Result<_>>()?)) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        };
+        run().map_err(|error| fault(sql, &error))
+    }
+}
+
+fn bound(value: &Value) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(match value {
+        Value::Text(text) => ValueRef::Text(text.as_bytes()),
+        Value::Int(number) => ValueRef::Integer(*number),
+        Value::Float(number) => ValueRef::Real(*number),
+        Value::Bool(yes) => ValueRef::Integer(i64::from(*yes)),
+        Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        Value::Null(_) => ValueRef::Null,
+    })
+}
+
+fn read_value(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null(Kind::Text),
+        ValueRef::Integer(number) => Value::Int(number),
+        ValueRef::Real(number) => Value::Float(number),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+    }
+}
+
+fn fault(sql: &str, error: &rusqlite::Error) -> Fault {
+    let source = engine_error(error);
+    let error = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { source },
+        Some(ErrorCode::DiskFull) => StoreError::Full { source },
+        _ => StoreError::Database { statement: shown(sql), source },
+    };
+    Fault { error, trouble: Trouble::Failed }
+}
+
+pub(crate) fn engine_error(error: &rusqlite::Error) -> EngineError {
+    let code = error.sqlite_error().map(|inner| inner.extended_code.to_string());
+    EngineError::new(code, error.to_string())
+}

@@ -1,0 +1,232 @@
+//! A transaction, as the repositories see it: the same on both engines.
+
+use gatehook_domain::id::Id;
+use gatehook_domain::{Ambient, Timestamp};
+use secrecy::SecretString;
+
+use crate::error::StoreError;
+use crate::insert::{self, InsertTexts};
+use crate::secret::SecretKey;
+use crate::statement::Statement;
+use crate::value::{Kind, Row, Value};
+
+/// Which database is behind the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// SQLite, in this process.
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+}
+
+/// What a closure does its work with. Statements name their parameters `$1`, `$2`, … on both engines and are prepared
+/// once per connection.
+///
+/// A failed statement ends the transaction: statements after it answer [`StoreError::Aborted`], and nothing is
+/// committed even when the closure returns success.
+pub struct Tx<'a> {
+    session: &'a mut dyn Session,
+    texts: &'a mut InsertTexts,
+    ambient: &'a Ambient,
+    key: &'a SecretKey,
+    trouble: Option<Trouble>,
+}
+
+/// How a connection runs statements.
+pub(crate) trait Session {
+    fn engine(&self) -> Engine;
+    /// Runs a statement that gives no rows; answers how many rows it changed.
+    fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault>;
+    /// Like `execute`, for a statement whose placeholders stand in the order of `params`, each once (`?` on SQLite).
+    fn execute_in_order(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault>;
+    /// Runs a statement and hands over its rows one by one. The callback's own error comes back as the inner one.
+    fn each(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+        row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+    ) -> Result<Result<(), StoreError>, Fault>;
+}
+
+/// A failed statement.
+pub(crate) struct Fault {
+    pub(crate) error: StoreError,
+    pub(crate) trouble: Trouble,
+}
+
+/// What a failed statement means for the transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It got in the way of another transaction; running the closure again is likely to help.
+    Conflict,
+    /// The connection is gone.
+    Lost,
+    /// Running it again would fail again.
+    Failed,
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(
+        session: &'a mut dyn Session,
+        texts: &'a mut InsertTexts,
+        ambient: &'a Ambient,
+        key: &'a SecretKey,
+    ) -> Self {
+        Self { session, texts, ambient, key, trouble: None }
+    }
+
+    /// What the first failed statement of this transaction means, whatever the closure made of its error.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.trouble
+    }
+}
+
+impl Tx<'_> {
+    /// Runs a statement that gives no rows; answers how many rows it changed. A statement with `RETURNING` is a
+    /// query.
+    pub fn execute(&mut self, sql: &'static str, params: &[Value]) -> Result<u64, StoreError> {
+        self.run(|session| session.execute(sql, params))
+    }
+
+    /// All rows of a statement. For answers that can be long use [`Tx::for_each`] or a `LIMIT`.
+    pub fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        self.collect(sql, params)
+    }
+
+    /// The only row of a statement, if there is one. More than one is [`StoreError::Corrupt`].
+    pub fn query_opt(&mut self, sql: &'static str, params: &[Value]) -> Result<Option<Row>, StoreError> {
+        self.at_most_one(sql, params)
+    }
+
+    /// Hands over the rows of a statement one by one, without holding them all; the first error ends it.
+    pub fn for_each(
+        &mut self,
+        sql: &'static str,
+        params: &[Value],
+        row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.run(|session| session.each(sql, params, row))?
+    }
+
+    /// [`Tx::execute`] of a statement that was put together.
+    pub fn execute_built(&mut self, statement: &Statement) -> Result<u64, StoreError> {
+        self.run(|session| session.execute(statement.text(), statement.params()))
+    }
+
+    /// [`Tx::query`] of a statement that was put together.
+    pub fn query_built(&mut self, statement: &Statement) -> Result<Vec<Row>, StoreError> {
+        self.collect(statement.text(), statement.params())
+    }
+
+    /// [`Tx::query_opt`] of a statement that was put together.
+    pub fn query_opt_built(&mut self, statement: &Statement) -> Result<Option<Row>, StoreError> {
+        self.at_most_one(statement.text(), statement.params())
+    }
+
+    /// [`Tx::for_each`] of a statement that was put together.
+    pub fn for_each_built(
+        &mut self,
+        statement: &Statement,
+        row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.run(|session| session.each(statement.text(), statement.params(), row))?
+    }
+
+    /// Inserts many rows with few statements. `target` is the table and its columns, `"issue (id, branch)"`; `kinds`
+    /// are the columns' types and every row has a value for each. Answers how many rows were inserted.
+    pub fn insert_many(
+        &mut self,
+        target: &'static str,
+        kinds: &[Kind],
+        rows: &[Vec<Value>],
+    ) -> Result<u64, StoreError> {
+        self.insert_many_with(target, "", kinds, rows)
+    }
+
+    /// [`Tx::insert_many`] with something after the values: `"ON CONFLICT (id) DO UPDATE SET name = excluded.name"`.
+    /// No two of the rows may have the same key then: PostgreSQL refuses to update a row twice in one statement.
+    pub fn insert_many_with(
+        &mut self,
+        target: &'static str,
+        suffix: &'static str,
+        kinds: &[Kind],
+        rows: &[Vec<Value>],
+    ) -> Result<u64, StoreError> {
+        insert::check(target, kinds, rows)?;
+        let engine = self.engine();
+        let mut inserted = 0;
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (chunk, remaining) = rest.split_at(insert::chunk(rest.len(), kinds.len()));
+            let text = self.texts.text(engine, target, suffix, kinds.len(), chunk.len());
+            let params: Vec<Value> = chunk.iter().flatten().cloned().collect();
+            inserted += self.run(|session| session.execute_in_order(&text, &params))?;
+            rest = remaining;
+        }
+        Ok(inserted)
+    }
+
+    /// Which database this is, for the few statements that must differ.
+    pub fn engine(&self) -> Engine {
+        self.session.engine()
+    }
+
+    /// The clock and the source of randomness.
+    pub fn ambient(&self) -> &Ambient {
+        self.ambient
+    }
+
+    /// The moment it is now.
+    pub fn now(&self) -> Timestamp {
+        self.ambient.now()
+    }
+
+    /// A new id.
+    pub fn new_id<T: Id>(&self) -> T {
+        self.ambient.new_id()
+    }
+
+    /// Seals a secret for storing it; it can be opened for the same purpose only.
+    pub fn seal(&mut self, purpose: &str, secret: &str) -> Result<Vec<u8>, StoreError> {
+        let mut nonce = [0_u8; 24];
+        self.ambient.fill(&mut nonce);
+        Ok(self.key.seal(nonce, purpose, secret)?)
+    }
+
+    /// Opens a sealed secret.
+    pub fn open_sealed(&self, purpose: &str, sealed: &[u8]) -> Result<SecretString, StoreError> {
+        Ok(self.key.open(purpose, sealed)?)
+    }
+
+    fn collect(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::new();
+        self.run(|session| {
+            session.each(sql, params, &mut |row| {
+                rows.push(row);
+                Ok(())
+            })
+        })??;
+        Ok(rows)
+    }
+
+    fn at_most_one(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>, StoreError> {
+        let mut found = None;
+        self.run(|session| {
+            session.each(sql, params, &mut |row| match found.replace(row) {
+                None => Ok(()),
+                Some(_) => Err(StoreError::Corrupt { what: format!("more than one row: {}", crate::error::shown(sql)) }),
+            })
+        })??;
+        Ok(found)
+    }
+
+    fn run<T>(&mut self, statement: impl FnOnce(&mut dyn Session) -> Result<T, Fault>) -> Result<T, StoreError> {
+        if self.trouble.is_some() {
+            return Err(StoreError::Aborted);
+        }
+        statement(self.session).map_err(|fault| {
+            self.trouble = Some(fault.trouble);
+            fault.error
+        })
+    }
+}

@@ -1,0 +1,289 @@
+//! Values on their way into a statement and out of a row.
+
+use gatehook_domain::Timestamp;
+use gatehook_domain::id;
+
+use crate::error::StoreError;
+
+/// The type of a parameter or a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `TEXT`
+    Text,
+    /// `BIGINT`
+    Int,
+    /// `DOUBLE PRECISION`
+    Float,
+    /// `BOOLEAN`
+    Bool,
+    /// `BYTEA` or `BLOB`
+    Bytes,
+}
+
+/// One parameter of a statement, or one cell of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A text.
+    Text(String),
+    /// An integer; also a moment, in milliseconds.
+    Int(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// Yes or no.
+    Bool(bool),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// Nothing, with the type it would have: PostgreSQL must know it to understand the statement. In a row read from
+    /// the database the type is of no meaning.
+    Null(Kind),
+}
+
+impl Value {
+    /// The type of this value.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Text,
+            Self::Int(_) => Kind::Int,
+            Self::Float(_) => Kind::Float,
+            Self::Bool(_) => Kind::Bool,
+            Self::Bytes(_) => Kind::Bytes,
+            Self::Null(kind) => *kind,
+        }
+    }
+
+    /// A text from anything that is written as one.
+    pub fn text(value: impl ToString) -> Self {
+        Self::Text(value.to_string())
+    }
+
+    /// What this is, for a message; never the value itself, it may be a secret.
+    const fn shape(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "a text",
+            Self::Int(_) => "an integer",
+            Self::Float(_) => "a number",
+            Self::Bool(_) => "a boolean",
+            Self::Bytes(_) => "bytes",
+            Self::Null(_) => "NULL",
+        }
+    }
+}
+
+/// The list of parameters of a statement: `params![id, name, 5_i64]`. Each is anything that is [`ToValue`].
+#[macro_export]
+macro_rules! params {
+    ($($value:expr),* $(,)?) => {
+        &[$($crate::ToValue::to_value(&$value)),*] as &[$crate::Value]
+    };
+}
+
+/// Something that can be a parameter of a statement.
+pub trait ToValue {
+    /// The parameter.
+    fn to_value(&self) -> Value;
+}
+
+/// Something whose type in the database is known even when it is absent; what an `Option` needs to be a parameter.
+pub trait HasKind {
+    /// The type.
+    const KIND: Kind;
+}
+
+/// Something that can be read from a row.
+pub trait FromValue: Sized {
+    /// Reads it; the error says what was expected ("a text").
+    fn from_value(value: &Value) -> Result<Self, &'static str>;
+}
+
+/// One row of an answer. Cells are counted from 0, in the order of the statement's columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    values: Vec<Value>,
+}
+
+impl Row {
+    pub(crate) fn new(values: Vec<Value>) -> Self {
+        Self { values }
+    }
+
+    /// Reads the cell at `index`.
+    pub fn get<T: FromValue>(&self, index: usize) -> Result<T, StoreError> {
+        let value = self.value(index)?;
+        T::from_value(value).map_err(|expected| StoreError::Corrupt {
+            what: format!("column {index}: expected {expected}, found {}", value.shape()),
+        })
+    }
+
+    /// Reads the text at `index` with a parser of the domain: `row.parse(3, TaskStatus::parse)`.
+    pub fn parse<T, E: std::fmt::Display>(
+        &self,
+        index: usize,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, StoreError> {
+        match self.value(index)? {
+            Value::Text(text) => {
+                parse(text).map_err(|error| StoreError::Corrupt { what: format!("column {index}: {error}") })
+            }
+            other => Err(StoreError::Corrupt {
+                what: format!("column {index}: expected a text, found {}", other.shape()),
+            }),
+        }
+    }
+
+    /// Like [`Row::parse`] for a column that may be NULL.
+    pub fn parse_opt<T, E: std::fmt::Display>(
+        &self,
+        index: usize,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, StoreError> {
+        if matches!(self.value(index)?, Value::Null(_)) { Ok(None) } else { self.parse(index, parse).map(Some) }
+    }
+
+    /// How many cells there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there is no cell at all.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    fn value(&self, index: usize) -> Result<&Value, StoreError> {
+        self.values
+            .get(index)
+            .ok_or_else(|| StoreError::Corrupt { what: format!("column {index} of a row of {}", self.values.len()) })
+    }
+}
+
+impl ToValue for Value {
+    fn to_value(&self) -> Value {
+        self.clone()
+    }
+}
+
+impl<T: ToValue + ?Sized> ToValue for &T {
+    fn to_value(&self) -> Value {
+        (**self).to_value()
+    }
+}
+
+impl<T: HasKind + ?Sized> HasKind for &T {
+    const KIND: Kind = T::KIND;
+}
+
+impl<T: ToValue + HasKind> ToValue for Option<T> {
+    fn to_value(&self) -> Value {
+        self.as_ref().map_or(Value::Null(T::KIND), ToValue::to_value)
+    }
+}
+
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: &Value) -> Result<Self, &'static str> {
+        if matches!(value, Value::Null(_)) { Ok(None) } else { T::from_value(value).map(Some) }
+    }
+}
+
+macro_rules! to_value {
+    ($($kind:ident: $type:ty, $this:ident => $value:expr;)+) => {$(
+        impl HasKind for $type {
+            const KIND: Kind = Kind::$kind;
+        }
+        impl ToValue for $type {
+            fn to_value(&self) -> Value {
+                let $this = self;
+                Value::$kind($value)
+            }
+        }
+    )+};
+}
+
+to_value! {
+    Text: str, this => this.to_owned();
+    Text: String, this => this.clone();
+    Text: Box<str>, this => this.to_string();
+    Int: i64, this => *this;
+    Int: i32, this => i64::from(*this);
+    Int: u32, this => i64::from(*this);
+    Int: u16, this => i64::from(*this);
+    Float: f64, this => *this;
+    Bool: bool, this => *this;
+    Bytes: [u8], this => this.to_vec();
+    Bytes: Vec<u8>, this => this.clone();
+    Int: Timestamp, this => this.as_millis();
+}
+
+macro_rules! from_value {
+    ($($type:ty, $expected:literal: $pattern:pat => $value:expr;)+) => {$(
+        impl FromValue for $type {
+            fn from_value(value: &Value) -> Result<Self, &'static str> {
+                match value {
+                    $pattern => $value,
+                    _ => Err($expected),
+                }
+            }
+        }
+    )+};
+}
+
+from_value! {
+    String, "a text": Value::Text(text) => Ok(text.clone());
+    Box<str>, "a text": Value::Text(text) => Ok(text.as_str().into());
+    i64, "an integer": Value::Int(number) => Ok(*number);
+    i32, "a 32-bit integer": Value::Int(number) => i32::try_from(*number).map_err(|_| "a 32-bit integer");
+    u32, "an integer of 0 or more": Value::Int(number) => u32::try_from(*number).map_err(|_| "an integer of 0 or more");
+    u16, "an integer of 0 to 65535": Value::Int(number) => u16::try_from(*number).map_err(|_| "an integer of 0 to 65535");
+    u64, "an integer of 0 or more": Value::Int(number) => u64::try_from(*number).map_err(|_| "an integer of 0 or more");
+    usize, "an integer of 0 or more": Value::Int(number) => usize::try_from(*number).map_err(|_| "an integer of 0 or more");
+    Vec<u8>, "bytes": Value::Bytes(bytes) => Ok(bytes.clone());
+    Timestamp, "a moment in milliseconds": Value::Int(millis) => Ok(Timestamp::from_millis(*millis));
+}
+
+/// SQLite has no booleans of its own and no numbers with a fraction in expressions of integers, so both come as
+/// integers there.
+impl FromValue for bool {
+    fn from_value(value: &Value) -> Result<Self, &'static str> {
+        match value {
+            Value::Bool(yes) => Ok(*yes),
+            Value::Int(0) => Ok(false),
+            Value::Int(1) => Ok(true),
+            _ => Err("a boolean"),
+        }
+    }
+}
+
+impl FromValue for f64 {
+    fn from_value(value: &Value) -> Result<Self, &'static str> {
+        match value {
+            Value::Float(number) => Ok(*number),
+            Value::Int(number) => Ok(*number as f64),
+            _ => Err("a number"),
+        }
+    }
+}
+
+macro_rules! ids {
+    ($($name:ident)+) => {$(
+        impl HasKind for id::$name {
+            const KIND: Kind = Kind::Text;
+        }
+        impl ToValue for id::$name {
+            fn to_value(&self) -> Value {
+                Value::Text(self.as_str().to_owned())
+            }
+        }
+        impl FromValue for id::$name {
+            fn from_value(value: &Value) -> Result<Self, &'static str> {
+                match value {
+                    Value::Text(text) => Self::parse(text).map_err(|_| "an id"),
+                    _ => Err("an id"),
+                }
+            }
+        }
+    )+};
+}
+
+ids! {
+    ProjectId BranchId ComponentId AnalysisId TaskId IssueId GateId ConditionId WebhookId EventId DeliveryId UserId
+    TokenId GroupId NodeId
+}
