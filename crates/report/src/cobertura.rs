@@ -66,24 +66,40 @@ pub fn parse(input: impl Read) -> Result<CoverageReport, ImportError> {
             }
         }
     }
-    Ok(CoverageReport { files: files.files, source_roots, warnings: warnings.finish() })
+    Ok(CoverageReport {
+        files: files.files,
+        source_roots,
+        warnings: warnings.finish(),
+    })
 }
 
 fn line_hit(line: &Element) -> Result<LineHit, ImportError> {
     // Counters that overflowed are negative; they say nothing, least of all that the line ran.
     let hits: i64 = line.required_number("hits")?;
     let hits = u64::try_from(hits).unwrap_or(0);
-    let is_branch = line.attribute("branch")?.is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let conditions = if is_branch { line.attribute("condition-coverage")? } else { None };
-    let Some(text) = conditions else {
-        return Ok(LineHit { hits, ..LineHit::default() });
+    let is_branch = line
+        .attribute("branch")?
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let conditions = if is_branch {
+        line.attribute("condition-coverage")?
+    } else {
+        None
     };
-    let (covered_conditions, conditions) =
-        parse_conditions(&text).ok_or_else(|| line.error(format!("condition-coverage=\"{text}\" is not like \"50% (1/2)\"")))?;
+    let Some(text) = conditions else {
+        return Ok(LineHit::of(hits));
+    };
+    let (covered_conditions, conditions) = parse_conditions(&text)
+        .ok_or_else(|| line.error(format!("condition-coverage=\"{text}\" is not like \"50% (1/2)\"")))?;
     if covered_conditions > conditions {
-        return Err(line.error(format!("{covered_conditions} of {conditions} branches are covered, which is more than there are")));
+        return Err(line.error(format!(
+            "{covered_conditions} of {conditions} branches are covered, which is more than there are"
+        )));
     }
-    Ok(LineHit { hits, conditions, covered_conditions })
+    Ok(LineHit {
+        hits: Some(hits),
+        conditions,
+        covered_conditions,
+    })
 }
 
 /// Reads `50% (1/2)`.
@@ -123,9 +139,16 @@ mod tests {
         assert_eq!(report.source_roots, ["/builds/shop/src", "C:\\a & b"]);
         assert_eq!(report.files.len(), 1);
         let lines = &report.files[0].lines;
-        assert_eq!(lines[&1], LineHit { hits: 1, conditions: 0, covered_conditions: 0 });
-        assert_eq!(lines[&2], LineHit { hits: 0, conditions: 2, covered_conditions: 1 });
-        assert_eq!(lines[&9], LineHit::default());
+        assert_eq!(lines[&1], LineHit::of(1));
+        assert_eq!(
+            lines[&2],
+            LineHit {
+                hits: Some(0),
+                conditions: 2,
+                covered_conditions: 1
+            }
+        );
+        assert_eq!(lines[&9], LineHit::of(0));
     }
 
     #[test]
@@ -138,7 +161,9 @@ mod tests {
             wrap("<line number='1' hits='1' branch='true' condition-coverage='50%'/>"),
             "line 3, column 1: condition-coverage=\"50%\" is not like \"50% (1/2)\""
         );
-        assert!(wrap("<line number='1' hits='1' branch='true' condition-coverage='(3/2)'/>").contains("3 of 2 branches"));
+        assert!(
+            wrap("<line number='1' hits='1' branch='true' condition-coverage='(3/2)'/>").contains("3 of 2 branches")
+        );
         assert!(wrap("<line hits='1'/>").contains("no attribute number"));
         assert!(wrap("<line number='1' hits='many'/>").contains("is not a number"));
     }

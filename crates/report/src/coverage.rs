@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 /// What tests did with one line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LineHit {
-    /// How often the line ran. Formats that only know whether it ran give 1 or 0.
-    pub hits: u64,
+    /// How often the line ran. Formats that only know whether it ran give 1 or 0. None means that the line is not one to cover by
+    /// itself: only its branches are known (LCOV does this for default arguments, for example).
+    pub hits: Option<u64>,
     /// Branches that leave the line; 0 for a line without a decision.
     pub conditions: u32,
     /// Branches that were taken; never more than `conditions`.
@@ -14,9 +15,23 @@ pub struct LineHit {
 }
 
 impl LineHit {
+    /// A line without branches.
+    pub const fn of(hits: u64) -> Self {
+        Self {
+            hits: Some(hits),
+            conditions: 0,
+            covered_conditions: 0,
+        }
+    }
+
+    /// Whether the line is one to cover.
+    pub const fn is_to_cover(self) -> bool {
+        self.hits.is_some()
+    }
+
     /// Whether a test ran the line.
     pub const fn is_covered(self) -> bool {
-        self.hits > 0
+        matches!(self.hits, Some(1..))
     }
 }
 
@@ -44,7 +59,10 @@ impl LineHit {
     /// Adds what another report says about the same line: runs are summed. Which branches were taken is not known any more, so the
     /// larger numbers are kept: that never claims a branch that no single report claims.
     pub fn merge(&mut self, other: Self) {
-        self.hits = self.hits.saturating_add(other.hits);
+        self.hits = match (self.hits, other.hits) {
+            (Some(hits), Some(more)) => Some(hits.saturating_add(more)),
+            (hits, more) => hits.or(more),
+        };
         self.conditions = self.conditions.max(other.conditions);
         self.covered_conditions = self.covered_conditions.max(other.covered_conditions);
     }
@@ -53,7 +71,10 @@ impl LineHit {
 impl FileCoverage {
     /// A file without lines.
     pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into(), lines: BTreeMap::new() }
+        Self {
+            path: path.into(),
+            lines: BTreeMap::new(),
+        }
     }
 
     /// Adds what is known about one line.
@@ -104,7 +125,11 @@ mod tests {
     use super::*;
 
     fn hit(hits: u64, conditions: u32, covered_conditions: u32) -> LineHit {
-        LineHit { hits, conditions, covered_conditions }
+        LineHit {
+            hits: Some(hits),
+            conditions,
+            covered_conditions,
+        }
     }
 
     #[test]
@@ -122,6 +147,9 @@ mod tests {
         let merged = merge_files([unit, other, end_to_end]);
         assert_eq!(merged.len(), 2);
         assert_eq!(merged[0].path, "a.ts");
-        assert_eq!(merged[0].lines, BTreeMap::from([(1, hit(5, 2, 2)), (2, hit(1, 0, 0)), (3, hit(u64::MAX, 0, 0))]));
+        assert_eq!(
+            merged[0].lines,
+            BTreeMap::from([(1, hit(5, 2, 2)), (2, hit(1, 0, 0)), (3, hit(u64::MAX, 0, 0))])
+        );
     }
 }

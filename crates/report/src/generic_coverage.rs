@@ -35,7 +35,11 @@ pub fn parse(input: impl Read) -> Result<CoverageReport, ImportError> {
             (Node::Close | Node::Text(_), _) => {}
         }
     }
-    Ok(CoverageReport { files: files.files, source_roots: Vec::new(), warnings: Vec::new() })
+    Ok(CoverageReport {
+        files: files.files,
+        source_roots: Vec::new(),
+        warnings: Vec::new(),
+    })
 }
 
 fn check_root(root: &Element) -> Result<(), ImportError> {
@@ -62,12 +66,18 @@ fn line_hit(line: &Element) -> Result<LineHit, ImportError> {
     let conditions = line.number("branchesToCover")?;
     let covered_conditions = line.number("coveredBranches")?.unwrap_or(0);
     let Some(conditions) = conditions else {
-        return Ok(LineHit { hits, ..LineHit::default() });
+        return Ok(LineHit::of(hits));
     };
     if covered_conditions > conditions {
-        return Err(line.error(format!("{covered_conditions} of {conditions} branches are covered, which is more than there are")));
+        return Err(line.error(format!(
+            "{covered_conditions} of {conditions} branches are covered, which is more than there are"
+        )));
     }
-    Ok(LineHit { hits, conditions, covered_conditions })
+    Ok(LineHit {
+        hits: Some(hits),
+        conditions,
+        covered_conditions,
+    })
 }
 
 #[cfg(test)]
@@ -90,18 +100,35 @@ mod tests {
         let report = parse(text.as_bytes()).unwrap();
         assert_eq!(report.files.len(), 2);
         assert_eq!(report.files[0].path, "src/a.py");
-        assert_eq!(report.files[0].lines[&1], LineHit { hits: 1, conditions: 2, covered_conditions: 1 });
-        assert_eq!(report.files[0].lines[&2], LineHit::default());
+        assert_eq!(
+            report.files[0].lines[&1],
+            LineHit {
+                hits: Some(1),
+                conditions: 2,
+                covered_conditions: 1
+            }
+        );
+        assert_eq!(report.files[0].lines[&2], LineHit::of(0));
         assert!(report.files[1].lines.is_empty());
     }
 
     #[test]
     fn what_breaks_the_format_is_named_with_its_place() {
-        assert_eq!(error("<report/>"), "line 1, column 1: <coverage> is expected here, not <report>");
+        assert_eq!(
+            error("<report/>"),
+            "line 1, column 1: <coverage> is expected here, not <report>"
+        );
         assert!(error(r#"<coverage version="2"/>"#).contains("only \"1\" is known"));
         assert!(error("<coverage/>").contains("<coverage> has no attribute version"));
-        let wrap = |line: &str| error(&format!("<coverage version='1'>\n<file path='a'>\n{line}</file></coverage>"));
-        assert_eq!(wrap("<lineToCover covered='true'/>"), "line 3, column 1: <lineToCover> has no attribute lineNumber");
+        let wrap = |line: &str| {
+            error(&format!(
+                "<coverage version='1'>\n<file path='a'>\n{line}</file></coverage>"
+            ))
+        };
+        assert_eq!(
+            wrap("<lineToCover covered='true'/>"),
+            "line 3, column 1: <lineToCover> has no attribute lineNumber"
+        );
         assert!(wrap("<lineToCover lineNumber='0' covered='true'/>").contains("lines count from 1"));
         assert!(wrap("<lineToCover lineNumber='1'/>").contains("no attribute covered"));
         assert!(wrap("<lineToCover lineNumber='1' covered='yes'/>").contains("neither true nor false"));

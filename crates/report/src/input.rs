@@ -35,7 +35,10 @@ impl std::error::Error for CapReached {}
 impl<R: Read> Read for Capped<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buf)?;
-        self.left = self.left.checked_sub(read as u64).ok_or_else(|| io::Error::other(CapReached(self.limit)))?;
+        self.left = self
+            .left
+            .checked_sub(read as u64)
+            .ok_or_else(|| io::Error::other(CapReached(self.limit)))?;
         Ok(read)
     }
 }
@@ -46,7 +49,14 @@ pub(crate) fn open<R: Read>(input: R) -> Result<BufReader<Capped<R>>, ImportErro
 }
 
 pub(crate) fn open_with_limit<R: Read>(input: R, limit: u64) -> Result<BufReader<Capped<R>>, ImportError> {
-    let mut reader = BufReader::with_capacity(64 * 1024, Capped { inner: input, left: limit, limit });
+    let mut reader = BufReader::with_capacity(
+        64 * 1024,
+        Capped {
+            inner: input,
+            left: limit,
+            limit,
+        },
+    );
     // The first fill of a buffer may be short of three bytes only when the source hands out single bytes; then the mark stays and
     // the parser names it.
     let start = reader.fill_buf().map_err(read_error)?;
@@ -99,7 +109,8 @@ impl Warnings {
 
     pub(crate) fn finish(mut self) -> Vec<String> {
         if self.more > 0 {
-            self.texts.push(format!("{} more warnings about this report are not shown", self.more));
+            self.texts
+                .push(format!("{} more warnings about this report are not shown", self.more));
         }
         self.texts
     }
@@ -128,6 +139,9 @@ mod tests {
         }
         let texts = warnings.finish();
         assert_eq!(texts.len(), MAX_WARNINGS + 1);
-        assert_eq!(texts.last().unwrap(), "80 more warnings about this report are not shown");
+        assert_eq!(
+            texts.last().unwrap(),
+            "80 more warnings about this report are not shown"
+        );
     }
 }

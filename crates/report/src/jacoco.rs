@@ -29,7 +29,11 @@ pub fn parse(input: impl Read) -> Result<CoverageReport, ImportError> {
                 ("package", _) => package = element.required("name")?.into_owned(),
                 ("sourcefile", _) => {
                     let name = element.required("name")?;
-                    let path = if package.is_empty() { name.into_owned() } else { format!("{package}/{name}") };
+                    let path = if package.is_empty() {
+                        name.into_owned()
+                    } else {
+                        format!("{package}/{name}")
+                    };
                     files.file(&path);
                     open = Some((path, depth));
                 }
@@ -52,7 +56,11 @@ pub fn parse(input: impl Read) -> Result<CoverageReport, ImportError> {
             Node::Text(_) => {}
         }
     }
-    Ok(CoverageReport { files: files.files, source_roots: Vec::new(), warnings: warnings.finish() })
+    Ok(CoverageReport {
+        files: files.files,
+        source_roots: Vec::new(),
+        warnings: warnings.finish(),
+    })
 }
 
 fn line_hit(line: &Element) -> Result<LineHit, ImportError> {
@@ -61,7 +69,11 @@ fn line_hit(line: &Element) -> Result<LineHit, ImportError> {
     let covered_conditions: u32 = line.number("cb")?.unwrap_or(0);
     let conditions = missed_branches.saturating_add(covered_conditions);
     // Instructions are not runs: a line ran or it did not.
-    Ok(LineHit { hits: u64::from(covered_instructions > 0), conditions, covered_conditions })
+    Ok(LineHit {
+        hits: Some(u64::from(covered_instructions > 0)),
+        conditions,
+        covered_conditions,
+    })
 }
 
 #[cfg(test)]
@@ -81,8 +93,15 @@ mod tests {
         assert_eq!(report.files.len(), 2);
         assert_eq!(report.files[0].path, "com/example/Cart.java");
         assert_eq!(report.files[0].lines.len(), 2);
-        assert_eq!(report.files[0].lines[&3], LineHit { hits: 1, conditions: 4, covered_conditions: 3 });
-        assert_eq!(report.files[0].lines[&4], LineHit::default());
+        assert_eq!(
+            report.files[0].lines[&3],
+            LineHit {
+                hits: Some(1),
+                conditions: 4,
+                covered_conditions: 3
+            }
+        );
+        assert_eq!(report.files[0].lines[&4], LineHit::of(0));
         assert_eq!(report.files[1].path, "Main.java");
         assert_eq!(report.warnings, ["com/example/Cart.java: line 0 is left out"]);
     }
@@ -90,6 +109,9 @@ mod tests {
     #[test]
     fn another_format_is_named() {
         let error = parse(&b"<coverage version='1'/>"[..]).unwrap_err();
-        assert_eq!(error.to_string(), "line 1, column 1: <report> is expected here, not <coverage>");
+        assert_eq!(
+            error.to_string(),
+            "line 1, column 1: <report> is expected here, not <coverage>"
+        );
     }
 }

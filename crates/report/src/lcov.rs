@@ -15,7 +15,7 @@ const PASSED_OVER: &[&str] = &[
 /// Reads a report.
 ///
 /// `SF`, `DA`, `BRDA` and `end_of_record` are read, other records are passed over. Sections of the same file (one per test) are
-/// added up, branch by branch. A branch counts as taken if its number is above 0; `-` means that its line never ran.
+/// added up, branch by branch. A line that only has `BRDA` is not a line to cover. A branch counts as taken if its number is above 0; `-` means that its line never ran.
 pub fn parse(input: impl Read) -> Result<CoverageReport, ImportError> {
     let mut reader = input::open(input)?;
     let mut tracefile = Tracefile::default();
@@ -59,7 +59,10 @@ impl Tracefile {
             return Ok(());
         }
         let Some((kind, rest)) = text.split_once(':') else {
-            return Err(error(format!("\"{}\" is not a record of an LCOV tracefile", shortened(text))));
+            return Err(error(format!(
+                "\"{}\" is not a record of an LCOV tracefile",
+                shortened(text)
+            )));
         };
         match kind {
             "SF" => {
@@ -72,13 +75,20 @@ impl Tracefile {
                 let Some(section) = self.current.and_then(|index| self.files.get_mut(index)) else {
                     return Err(error(format!("{kind} stands before SF, so its file is not known")));
                 };
-                let added = if kind == "DA" { section.line(rest) } else { section.branch(rest) };
+                let added = if kind == "DA" {
+                    section.line(rest)
+                } else {
+                    section.branch(rest)
+                };
                 if !added.map_err(error)? {
-                    self.warnings.push(|| format!("line {line}: a record about line 0 is left out"));
+                    self.warnings
+                        .push(|| format!("line {line}: a record about line 0 is left out"));
                 }
             }
             kind if PASSED_OVER.contains(&kind) => {}
-            kind => self.warnings.push(|| format!("line {line}: a record {} is not known and left out", shortened(kind))),
+            kind => self
+                .warnings
+                .push(|| format!("line {line}: a record {} is not known and left out", shortened(kind))),
         }
         Ok(())
     }
@@ -87,7 +97,11 @@ impl Tracefile {
         if let Some(index) = self.by_path.get(path) {
             return *index;
         }
-        self.files.push(Section { path: path.to_owned(), hits: BTreeMap::new(), branches: BTreeMap::new() });
+        self.files.push(Section {
+            path: path.to_owned(),
+            hits: BTreeMap::new(),
+            branches: BTreeMap::new(),
+        });
         self.by_path.insert(path.to_owned(), self.files.len() - 1);
         self.files.len() - 1
     }
@@ -106,11 +120,16 @@ impl Section {
     fn line(&mut self, rest: &str) -> Result<bool, String> {
         let mut fields = rest.split(',');
         let line = line_number(fields.next().unwrap_or_default())?;
-        let hits = fields.next().ok_or_else(|| "DA has no number of hits".to_owned())?.trim();
+        let hits = fields
+            .next()
+            .ok_or_else(|| "DA has no number of hits".to_owned())?
+            .trim();
         // Counters that overflowed are negative; they say nothing, least of all that the line ran.
         let hits = match hits.strip_prefix('-') {
             Some(digits) if digits.parse::<u64>().is_ok() => 0,
-            _ => hits.parse::<u64>().map_err(|_| format!("\"{}\" is not a number of hits", shortened(hits)))?,
+            _ => hits
+                .parse::<u64>()
+                .map_err(|_| format!("\"{}\" is not a number of hits", shortened(hits)))?,
         };
         if line > 0 {
             let sum = self.hits.entry(line).or_default();
@@ -131,11 +150,19 @@ impl Section {
         let taken = match taken.trim() {
             "-" => false,
             taken => {
-                taken.parse::<i64>().map_err(|_| format!("\"{}\" is not how often a branch was taken", shortened(taken)))? > 0
+                taken
+                    .parse::<i64>()
+                    .map_err(|_| format!("\"{}\" is not how often a branch was taken", shortened(taken)))?
+                    > 0
             }
         };
         if line > 0 {
-            *self.branches.entry(line).or_default().entry(branch.to_owned()).or_default() |= taken;
+            *self
+                .branches
+                .entry(line)
+                .or_default()
+                .entry(branch.to_owned())
+                .or_default() |= taken;
         }
         Ok(line > 0)
     }
@@ -143,22 +170,29 @@ impl Section {
     fn finish(self) -> FileCoverage {
         let mut file = FileCoverage::new(self.path);
         for (line, hits) in self.hits {
-            file.add(line, LineHit { hits, ..LineHit::default() });
+            file.add(line, LineHit::of(hits));
         }
         for (line, branches) in self.branches {
             let conditions = u32::try_from(branches.len()).unwrap_or(u32::MAX);
             let taken = branches.values().filter(|taken| **taken).count();
             let covered_conditions = u32::try_from(taken).unwrap_or(u32::MAX);
-            // A line with branches but without `DA` ran if one of them was taken.
-            let hits = if file.lines.contains_key(&line) { 0 } else { u64::from(covered_conditions > 0) };
-            file.add(line, LineHit { hits, conditions, covered_conditions });
+            file.add(
+                line,
+                LineHit {
+                    hits: None,
+                    conditions,
+                    covered_conditions,
+                },
+            );
         }
         file
     }
 }
 
 fn line_number(text: &str) -> Result<u32, String> {
-    text.trim().parse().map_err(|_| format!("\"{}\" is not the number of a line", shortened(text)))
+    text.trim()
+        .parse()
+        .map_err(|_| format!("\"{}\" is not the number of a line", shortened(text)))
 }
 
 /// Text from a report for an error: enough to recognise it.
@@ -171,7 +205,11 @@ mod tests {
     use super::*;
 
     fn hit(hits: u64, conditions: u32, covered_conditions: u32) -> LineHit {
-        LineHit { hits, conditions, covered_conditions }
+        LineHit {
+            hits: Some(hits),
+            conditions,
+            covered_conditions,
+        }
     }
 
     #[test]
@@ -181,7 +219,21 @@ mod tests {
         let report = parse(text.as_bytes()).unwrap();
         assert_eq!(report.files.len(), 2);
         assert_eq!(report.files[0].path, "src/a.ts");
-        assert_eq!(report.files[0].lines, BTreeMap::from([(1, hit(3, 3, 2)), (2, hit(4, 0, 0)), (5, hit(0, 1, 0))]));
+        assert_eq!(
+            report.files[0].lines,
+            BTreeMap::from([
+                (1, hit(3, 3, 2)),
+                (2, hit(4, 0, 0)),
+                (
+                    5,
+                    LineHit {
+                        hits: None,
+                        conditions: 1,
+                        covered_conditions: 0
+                    }
+                )
+            ])
+        );
         assert!(report.warnings.is_empty(), "{:?}", report.warnings);
     }
 
@@ -196,7 +248,10 @@ mod tests {
 
     #[rstest::rstest]
     #[case("DA:1,1\n", "line 1: DA stands before SF, so its file is not known")]
-    #[case("SF:a\nend_of_record\nBRDA:1,0,0,1\n", "line 3: BRDA stands before SF, so its file is not known")]
+    #[case(
+        "SF:a\nend_of_record\nBRDA:1,0,0,1\n",
+        "line 3: BRDA stands before SF, so its file is not known"
+    )]
     #[case("SF:a\nDA:x,1\n", "line 2: \"x\" is not the number of a line")]
     #[case("SF:a\nDA:1\n", "line 2: DA has no number of hits")]
     #[case("SF:a\nDA:1,many\n", "line 2: \"many\" is not a number of hits")]

@@ -17,8 +17,10 @@ mod input;
 pub mod jacoco;
 pub mod lcov;
 pub mod limits;
+pub mod messages;
 pub mod model;
 pub mod proto;
+pub mod report_error;
 pub mod sarif;
 mod xml;
 mod zip_entry;
@@ -27,5 +29,13 @@ pub mod zip_writer;
 
 pub use import_error::ImportError;
 pub use limits::Limits;
-pub use zip_reader::{ReportError, ReportReader};
+pub use report_error::ReportError;
+pub use zip_reader::ReportReader;
 pub use zip_writer::{ReportWriteError, ReportWriter};
+
+#[cfg(test)]
+mod arbitrary_tests;
+#[cfg(test)]
+mod example_tests;
+#[cfg(test)]
+mod zip_tests;

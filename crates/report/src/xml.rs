@@ -51,16 +51,29 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn error(self, reason: impl Into<String>) -> ImportError {
-        ImportError::Xml { line: self.line, column: self.column, reason: reason.into() }
+        ImportError::Xml {
+            line: self.line,
+            column: self.column,
+            reason: reason.into(),
+        }
     }
 }
 
 impl<R: Read> Document<R> {
     pub(crate) fn open(source: R) -> Result<Self, ImportError> {
-        let source = LineCounter { inner: input::open(source)?, line: 1, column: 1 };
+        let source = LineCounter {
+            inner: input::open(source)?,
+            line: 1,
+            column: 1,
+        };
         let mut reader = Reader::from_reader(source);
         reader.config_mut().expand_empty_elements = true;
-        Ok(Self { reader, buffer: Vec::new(), depth: 0, had_root: false })
+        Ok(Self {
+            reader,
+            buffer: Vec::new(),
+            depth: 0,
+            had_root: false,
+        })
     }
 
     /// How many elements are open.
@@ -72,17 +85,25 @@ impl<R: Read> Document<R> {
         let place = loop {
             let place = self.reader.get_ref().place();
             self.buffer.clear();
-            let event = self.reader.read_event_into(&mut self.buffer).map_err(|error| syntax_error(place, error))?;
+            let event = self
+                .reader
+                .read_event_into(&mut self.buffer)
+                .map_err(|error| syntax_error(place, error))?;
             match event {
                 Event::Start(tag) => {
                     self.depth += 1;
                     if self.depth > MAX_DEPTH {
-                        return Err(place.error(format!("more than {MAX_DEPTH} elements are inside each other, the limit")));
+                        return Err(place.error(format!(
+                            "more than {MAX_DEPTH} elements are inside each other, the limit"
+                        )));
                     }
                     if self.depth == 1 && std::mem::replace(&mut self.had_root, true) {
                         return Err(place.error("there is a second root element"));
                     }
-                    return Ok(Some(Node::Open(Element { tag: tag.into_owned(), place })));
+                    return Ok(Some(Node::Open(Element {
+                        tag: tag.into_owned(),
+                        place,
+                    })));
                 }
                 Event::End(_) => {
                     self.depth = self.depth.saturating_sub(1);
@@ -91,7 +112,9 @@ impl<R: Read> Document<R> {
                 Event::Text(text) => return Ok(Some(Node::Text(text.into_inner().into_owned()))),
                 Event::CData(text) => return Ok(Some(Node::Text(text.into_inner().into_owned()))),
                 Event::GeneralRef(reference) => {
-                    let character = reference.resolve_char_ref().map_err(|error| syntax_error(place, error))?;
+                    let character = reference
+                        .resolve_char_ref()
+                        .map_err(|error| syntax_error(place, error))?;
                     let name = reference.into_inner();
                     let text = match character {
                         Some(character) => character.to_string(),
@@ -145,18 +168,25 @@ impl Element {
     }
 
     pub(crate) fn required(&self, name: &str) -> Result<Cow<'_, str>, ImportError> {
-        self.attribute(name)?.ok_or_else(|| self.error(format!("<{}> has no attribute {name}", self.name())))
+        self.attribute(name)?
+            .ok_or_else(|| self.error(format!("<{}> has no attribute {name}", self.name())))
     }
 
     /// A number in an attribute; none if there is no such attribute.
     pub(crate) fn number<N: FromStr>(&self, name: &str) -> Result<Option<N>, ImportError> {
-        let Some(text) = self.attribute(name)? else { return Ok(None) };
-        let number = text.trim().parse().map_err(|_| self.error(format!("{name}=\"{text}\" is not a number in range")))?;
+        let Some(text) = self.attribute(name)? else {
+            return Ok(None);
+        };
+        let number = text
+            .trim()
+            .parse()
+            .map_err(|_| self.error(format!("{name}=\"{text}\" is not a number in range")))?;
         Ok(Some(number))
     }
 
     pub(crate) fn required_number<N: FromStr>(&self, name: &str) -> Result<N, ImportError> {
-        self.number(name)?.ok_or_else(|| self.error(format!("<{}> has no attribute {name}", self.name())))
+        self.number(name)?
+            .ok_or_else(|| self.error(format!("<{}> has no attribute {name}", self.name())))
     }
 
     /// The number of a line: at least 1.
@@ -188,7 +218,10 @@ struct LineCounter<R: Read> {
 
 impl<R: Read> LineCounter<R> {
     fn place(&self) -> Place {
-        Place { line: self.line, column: self.column }
+        Place {
+            line: self.line,
+            column: self.column,
+        }
     }
 }
 

@@ -26,7 +26,11 @@ pub(crate) struct GateState {
 
 impl GateState {
     pub(crate) fn new(budget: u64) -> Arc<Self> {
-        Arc::new(Self { budget: AtomicU64::new(budget), exhausted: AtomicBool::new(false), failed: AtomicBool::new(false) })
+        Arc::new(Self {
+            budget: AtomicU64::new(budget),
+            exhausted: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+        })
     }
 
     pub(crate) fn lift(&self) {
@@ -67,7 +71,9 @@ impl<R: Read> Read for Gate<R> {
         let result = self.inner.read(buf);
         let read = self.noted(result)?;
         if budget != u64::MAX {
-            self.state.budget.store(budget.saturating_sub(read as u64), Ordering::Relaxed);
+            self.state
+                .budget
+                .store(budget.saturating_sub(read as u64), Ordering::Relaxed);
         }
         Ok(read)
     }
@@ -119,7 +125,13 @@ impl<'a, R: Read + Seek> EntryReader<'a, R> {
     /// `archive_len` bounds the compressed size an entry may claim, so that a lie cannot soften the ratio.
     pub(crate) fn new(file: ZipFile<'a, Gate<R>>, archive_len: u64, total: &'a mut u64, limits: &'a Limits) -> Self {
         let compressed = file.compressed_size().min(archive_len).max(1);
-        Self { file, produced: 0, total, compressed, limits }
+        Self {
+            file,
+            produced: 0,
+            total,
+            compressed,
+            limits,
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::proto::{
-    ActiveRule, AdHocRule, AnalysisWarning, ChangedLines, Changesets, Component, ContextProperty, Duplication, ExternalIssue, Issue,
-    LineCoverage, Measure, Metadata,
+    ActiveRule, AdHocRule, AnalysisWarning, ChangedLines, Changesets, Component, ContextProperty, Duplication,
+    ExternalIssue, Issue, LineCoverage, Measure, Metadata,
 };
 
 /// A scanner report that is being written.
@@ -37,7 +37,10 @@ pub struct ReportWriteError {
 impl<W: Write + Seek> ReportWriter<W> {
     /// Starts a report.
     pub fn new(out: W) -> Self {
-        Self { zip: ZipWriter::new(out), buffer: Vec::new() }
+        Self {
+            zip: ZipWriter::new(out),
+            buffer: Vec::new(),
+        }
     }
 
     /// Writes `metadata.pb`, which every report needs.
@@ -104,7 +107,9 @@ impl<W: Write + Seek> ReportWriter<W> {
     pub fn source(&mut self, component_ref: i32, text: &str) -> Result<(), ReportWriteError> {
         let name = format!("source-{component_ref}.txt");
         self.start(&name)?;
-        self.zip.write_all(text.as_bytes()).map_err(|source| ReportWriteError { entry: name, source })
+        self.zip
+            .write_all(text.as_bytes())
+            .map_err(|source| ReportWriteError { entry: name, source })
     }
 
     /// Writes `adhocrules.pb`: the rules of other tools.
@@ -141,13 +146,19 @@ impl<W: Write + Seek> ReportWriter<W> {
 
     /// Ends the report and gives back what it was written to.
     pub fn finish(self) -> Result<W, ReportWriteError> {
-        self.zip.finish().map_err(|error| ReportWriteError { entry: "the directory".to_owned(), source: error.into() })
+        self.zip.finish().map_err(|error| ReportWriteError {
+            entry: "the directory".to_owned(),
+            source: error.into(),
+        })
     }
 
     fn single<M: Message>(&mut self, name: &str, message: &M) -> Result<(), ReportWriteError> {
         self.start(name)?;
         self.buffer.clear();
-        message.encode(&mut self.buffer).map_err(|error| ReportWriteError { entry: name.to_owned(), source: error.into() })?;
+        message.encode(&mut self.buffer).map_err(|error| ReportWriteError {
+            entry: name.to_owned(),
+            source: error.into(),
+        })?;
         self.flush_buffer(name)
     }
 
@@ -166,7 +177,10 @@ impl<W: Write + Seek> ReportWriter<W> {
             self.buffer.clear();
             message
                 .encode_length_delimited(&mut self.buffer)
-                .map_err(|error| ReportWriteError { entry: name.to_owned(), source: error.into() })?;
+                .map_err(|error| ReportWriteError {
+                    entry: name.to_owned(),
+                    source: error.into(),
+                })?;
             self.flush_buffer(name)?;
         }
         Ok(())
@@ -174,10 +188,16 @@ impl<W: Write + Seek> ReportWriter<W> {
 
     fn start(&mut self, name: &str) -> Result<(), ReportWriteError> {
         let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
-        self.zip.start_file(name, options).map_err(|error| ReportWriteError { entry: name.to_owned(), source: error.into() })
+        self.zip.start_file(name, options).map_err(|error| ReportWriteError {
+            entry: name.to_owned(),
+            source: error.into(),
+        })
     }
 
     fn flush_buffer(&mut self, name: &str) -> Result<(), ReportWriteError> {
-        self.zip.write_all(&self.buffer).map_err(|source| ReportWriteError { entry: name.to_owned(), source })
+        self.zip.write_all(&self.buffer).map_err(|source| ReportWriteError {
+            entry: name.to_owned(),
+            source,
+        })
     }
 }

@@ -88,14 +88,23 @@ pub struct StringValue {
 impl Measure {
     /// A whole number for a metric.
     pub fn int(metric_key: &str, value: i32) -> Self {
-        let value = IntValue { value, data: String::new() };
-        Self { metric_key: metric_key.to_owned(), value: Some(MeasureValue::Int(value)) }
+        let value = IntValue {
+            value,
+            data: String::new(),
+        };
+        Self {
+            metric_key: metric_key.to_owned(),
+            value: Some(MeasureValue::Int(value)),
+        }
     }
 
     /// A text for a metric.
     pub fn string(metric_key: &str, value: impl Into<String>) -> Self {
         let value = StringValue { value: value.into() };
-        Self { metric_key: metric_key.to_owned(), value: Some(MeasureValue::String(value)) }
+        Self {
+            metric_key: metric_key.to_owned(),
+            value: Some(MeasureValue::String(value)),
+        }
     }
 }
 
