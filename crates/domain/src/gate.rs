@@ -10,9 +10,9 @@ mod details;
 mod judge;
 
 pub use self::cayc::{CaycStatus, cayc_status, has_mqr_conditions, has_standard_conditions, is_cayc_condition};
-pub use self::condition::{ConditionError, check_condition, is_not_found};
+pub use self::condition::{ConditionError, check_condition, is_not_found, is_usable};
 pub use self::details::BadDetails;
-pub use self::judge::judge;
+pub use self::judge::{SMALL_CHANGE_LINES, judge};
 
 words! {
     /// Whether code may pass.
@@ -140,4 +140,27 @@ pub struct Verdict {
     pub conditions: Vec<ConditionVerdict>,
     /// True when a condition was let pass because so few lines are new.
     pub ignored_conditions: bool,
+}
+
+#[cfg(test)]
+mod testing {
+    use super::*;
+    use crate::metric::Metric;
+
+    /// A condition for tests.
+    pub(super) fn condition(metric: &str, operator: Operator, threshold: &str) -> Condition {
+        Condition {
+            id: ConditionId::parse(metric.get(..40).unwrap_or(metric)).unwrap(),
+            metric: Metric::find(metric).unwrap(),
+            operator,
+            threshold: threshold.to_owned(),
+        }
+    }
+
+    /// Conditions for tests.
+    pub(super) fn conditions(of: &[(&str, Operator, &str)]) -> Vec<Condition> {
+        of.iter()
+            .map(|(metric, operator, threshold)| condition(metric, *operator, threshold))
+            .collect()
+    }
 }
