@@ -68,6 +68,11 @@ impl Issue {
         self.range.map(|range| range.start_line)
     }
 
+    /// Where it is shown to be: a closed issue is nowhere any more, although its place is kept to recognise it by.
+    pub fn shown_range(&self) -> Option<TextRange> {
+        self.range.filter(|_| self.status != Status::Closed)
+    }
+
     /// True when nobody resolved it: status open, confirmed or reopened.
     pub fn is_unresolved(&self) -> bool {
         self.resolution.is_none()
@@ -302,5 +307,89 @@ impl From<ImpactSeverity> for Severity {
             ImpactSeverity::High => Self::Critical,
             ImpactSeverity::Blocker => Self::Blocker,
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    /// An issue for tests.
+    pub(crate) fn issue() -> Issue {
+        Issue {
+            id: IssueId::parse("i").unwrap(),
+            branch: BranchId::parse("b").unwrap(),
+            component: ComponentId::parse("c").unwrap(),
+            rule: RuleKey::parse("py:S1").unwrap(),
+            kind: IssueType::CodeSmell,
+            severity: Severity::Major,
+            manual_severity: false,
+            status: Status::Open,
+            resolution: None,
+            impacts: [(SoftwareQuality::Maintainability, ImpactSeverity::Medium)].into(),
+            attribute: CleanCodeAttribute::Conventional,
+            message: "m".to_owned(),
+            range: Some(TextRange {
+                start_line: 3,
+                end_line: 3,
+                start_offset: 0,
+                end_offset: 1,
+            }),
+            line_hash: String::new(),
+            effort: 5,
+            flows: Vec::new(),
+            assignee: None,
+            author: None,
+            tags: Vec::new(),
+            created_at: Timestamp::from_millis(0),
+            updated_at: Timestamp::from_millis(0),
+            closed_at: None,
+            on_changed_lines: false,
+            before_close: None,
+        }
+    }
+
+    /// Any issue in any state there can be.
+    pub(crate) fn any_issue() -> impl Strategy<Value = Issue> {
+        use Resolution::{Acknowledged, FalsePositive, Fixed, Removed, Safe, WontFix};
+        let state = select(vec![
+            (Status::Open, None),
+            (Status::Confirmed, None),
+            (Status::Reopened, None),
+            (Status::Resolved, Some(Fixed)),
+            (Status::Resolved, Some(FalsePositive)),
+            (Status::Resolved, Some(WontFix)),
+            (Status::Closed, Some(Fixed)),
+            (Status::Closed, Some(Removed)),
+            (Status::ToReview, None),
+            (Status::Reviewed, Some(Fixed)),
+            (Status::Reviewed, Some(Safe)),
+            (Status::Reviewed, Some(Acknowledged)),
+        ]);
+        let kind = select(vec![IssueType::CodeSmell, IssueType::Bug, IssueType::Vulnerability]);
+        let impacts = proptest::collection::btree_map(select(SoftwareQuality::ALL), select(ImpactSeverity::ALL), 0..=3);
+        (state, kind, select(Severity::ALL), impacts, 0..500_i64, any::<bool>()).prop_map(
+            |((status, resolution), kind, severity, impacts, effort, hotspot)| {
+                let hotspot =
+                    matches!(status, Status::ToReview | Status::Reviewed) || (hotspot && status == Status::Closed);
+                let (kind, impacts) = if hotspot {
+                    (IssueType::SecurityHotspot, Impacts::new())
+                } else {
+                    (kind, impacts)
+                };
+                Issue {
+                    status,
+                    resolution,
+                    kind,
+                    severity,
+                    impacts,
+                    effort,
+                    ..issue()
+                }
+            },
+        )
     }
 }
