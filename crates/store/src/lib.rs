@@ -12,6 +12,7 @@ mod job;
 mod migrate;
 mod postgres;
 mod secret;
+mod sql;
 mod sqlite;
 mod statement;
 mod store;
@@ -21,6 +22,23 @@ mod tx;
 mod value;
 
 // The repository modules, one per group of tables: every `pub mod` of theirs stands between these two lines.
+pub mod analysis;
+pub mod branch;
+pub mod component;
+pub mod delivery;
+pub mod gate;
+pub mod issue;
+pub mod issue_count;
+pub mod measure;
+pub mod new_code;
+pub mod node;
+pub mod permission;
+pub mod project;
+pub mod rule;
+pub mod setting;
+pub mod task;
+pub mod user;
+pub mod webhook;
 // (end of the repository modules)
 
 pub use config::{DatabaseUrl, DatabaseUrlError, StoreConfig};

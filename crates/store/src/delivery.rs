@@ -1,0 +1,383 @@
+//! Events and their deliveries: what receivers are owed, who is at it, and what came of it.
+
+use std::collections::BTreeMap;
+
+use gatehook_domain::Timestamp;
+use gatehook_domain::id::{DeliveryId, EventId, NodeId, ProjectId, TaskId, WebhookId};
+use gatehook_domain::key::ProjectKey;
+use gatehook_domain::webhook::{Attempt, Delivery, DeliveryStatus, Event, EventKind, Webhook};
+
+use crate::error::StoreError;
+use crate::params;
+use crate::sql::{LIST, Sql, number};
+use crate::tx::{Engine, Tx};
+use crate::value::{Kind, Row, ToValue, Value};
+use crate::webhook;
+
+/// Whose deliveries are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryFilter {
+    /// Those to a webhook.
+    Webhook(WebhookId),
+    /// Those about a project.
+    Project(ProjectId),
+    /// Those that a task caused.
+    Task(TaskId),
+}
+
+/// Where a delivery stands after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver has it.
+    Delivered,
+    /// The receiver does not have it, and no further try is made.
+    Failed,
+    /// The next try is due then.
+    RetryAt(Timestamp),
+}
+
+/// Keeps an event, with the bytes that receivers are sent.
+pub fn insert_event(tx: &mut Tx<'_>, event: &Event) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO webhook_event (id, project_id, project_key, branch_id, kind, task_id, analysis_id, payload,
+                                    created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        &params![
+            event.id,
+            event.project,
+            event.project_key.as_str(),
+            event.branch,
+            event.kind.as_str(),
+            event.task,
+            event.analysis,
+            event.payload,
+            event.created_at
+        ],
+    )?;
+    Ok(())
+}
+
+/// Keeps new deliveries; what came of attempts is not written, new ones have none.
+pub fn insert_many(tx: &mut Tx<'_>, deliveries: &[Delivery]) -> Result<(), StoreError> {
+    const KINDS: &[Kind] = &[
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Int,
+        Kind::Int,
+        Kind::Int,
+    ];
+    let rows: Vec<Vec<Value>> = deliveries
+        .iter()
+        .map(|delivery| {
+            vec![
+                delivery.id.to_value(),
+                delivery.event.to_value(),
+                delivery.webhook.to_value(),
+                delivery.project.to_value(),
+                delivery.task.to_value(),
+                delivery.name.to_value(),
+                delivery.url.to_value(),
+                delivery.status.as_str().to_value(),
+                delivery.due_at.to_value(),
+                delivery.attempts.to_value(),
+                delivery.created_at.to_value(),
+            ]
+        })
+        .collect();
+    tx.insert_many(
+        "delivery (id, event_id, webhook_id, project_id, task_id, name, url, status, due_at, attempts, created_at)",
+        KINDS,
+        &rows,
+    )?;
+    Ok(())
+}
+
+/// The event of this id.
+pub fn event(tx: &mut Tx<'_>, id: &EventId) -> Result<Option<Event>, StoreError> {
+    let row = tx.query_opt(
+        "SELECT id, project_id, project_key, branch_id, kind, task_id, analysis_id, payload, created_at
+           FROM webhook_event WHERE id = $1",
+        &params![id],
+    )?;
+    row.map(|row| read_event(&row)).transpose()
+}
+
+/// The delivery of this id.
+pub fn by_id(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<Delivery>, StoreError> {
+    let row = tx.query_opt(
+        "SELECT d.id, d.event_id, d.webhook_id, d.project_id, d.task_id, d.name, d.url, d.status, d.due_at, d.attempts,
+                d.created_at, a.number, a.at, a.duration_ms, a.http_status, a.error
+           FROM delivery d LEFT JOIN delivery_attempt a ON a.delivery_id = d.id AND a.number = d.last_attempt
+          WHERE d.id = $1",
+        &params![id],
+    )?;
+    row.map(|row| read(&row)).transpose()
+}
+
+/// Takes up to `limit` deliveries that are due and that nobody is at, the longest due first. They are leased to `node`
+/// until `lease_until`, and an attempt of each is counted. The URL that a delivery shows becomes the one its webhook has
+/// now.
+pub fn claim(
+    tx: &mut Tx<'_>,
+    node: &NodeId,
+    now: Timestamp,
+    lease_until: Timestamp,
+    limit: i64,
+) -> Result<Vec<(Delivery, Event, Webhook)>, StoreError> {
+    // Engine fragments: on PostgreSQL several nodes claim at the same time, and each passes over what another takes.
+    let (expire, take) = match tx.engine() {
+        Engine::Sqlite => (
+            "UPDATE delivery SET owner = NULL, lease_until = NULL
+              WHERE id IN (SELECT id FROM delivery WHERE owner IS NOT NULL AND lease_until <= $1)",
+            "UPDATE delivery SET owner = $1, lease_until = $2, attempts = attempts + 1
+              WHERE id IN (SELECT id FROM delivery
+                            WHERE status = 'PENDING' AND owner IS NULL AND due_at <= $3
+                            ORDER BY due_at, id LIMIT $4)
+             RETURNING id",
+        ),
+        Engine::Postgres => (
+            "UPDATE delivery SET owner = NULL, lease_until = NULL
+              WHERE id IN (SELECT id FROM delivery WHERE owner IS NOT NULL AND lease_until <= $1
+                              FOR UPDATE SKIP LOCKED)",
+            "UPDATE delivery SET owner = $1, lease_until = $2, attempts = attempts + 1
+              WHERE id IN (SELECT id FROM delivery
+                            WHERE status = 'PENDING' AND owner IS NULL AND due_at <= $3
+                            ORDER BY due_at, id LIMIT $4
+                              FOR UPDATE SKIP LOCKED)
+             RETURNING id",
+        ),
+    };
+    tx.execute(expire, &params![now])?;
+    let taken = tx.query(take, &params![node, lease_until, now, limit])?;
+    let ids = taken.iter().map(|row| row.get(0)).collect::<Result<Vec<DeliveryId>, _>>()?;
+    let mut deliveries = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(LIST) {
+        let rows = Sql::new(
+            "SELECT d.id, d.event_id, d.webhook_id, d.project_id, d.task_id, d.name, d.url, d.status, d.due_at,
+                    d.attempts, d.created_at, a.number, a.at, a.duration_ms, a.http_status, a.error
+               FROM delivery d LEFT JOIN delivery_attempt a ON a.delivery_id = d.id AND a.number = d.last_attempt
+              WHERE d.id IN ",
+        )
+        .list(chunk)
+        .query(tx)?;
+        for row in rows {
+            deliveries.push(read(&row)?);
+        }
+    }
+    deliveries.sort_by(|one, other| (one.due_at, &one.id).cmp(&(other.due_at, &other.id)));
+    accompany(tx, deliveries)
+}
+
+/// Puts to each delivery its event and its webhook, and lets it show the webhook's present URL.
+fn accompany(
+    tx: &mut Tx<'_>,
+    deliveries: Vec<Delivery>,
+) -> Result<Vec<(Delivery, Event, Webhook)>, StoreError> {
+    let mut webhooks: BTreeMap<WebhookId, Option<Webhook>> =
+        deliveries.iter().map(|delivery| (delivery.webhook.clone(), None)).collect();
+    for webhook in webhook::by_ids(tx, &webhooks.keys().cloned().collect::<Vec<_>>())? {
+        webhooks.insert(webhook.id.clone(), Some(webhook));
+    }
+    let mut events: BTreeMap<EventId, Event> = BTreeMap::new();
+    let mut claimed = Vec::with_capacity(deliveries.len());
+    for mut delivery in deliveries {
+        // Foreign keys see to it that both are there.
+        let Some(Some(webhook)) = webhooks.get(&delivery.webhook) else { continue };
+        if !events.contains_key(&delivery.event)
+            && let Some(event) = event(tx, &delivery.event)?
+        {
+            events.insert(delivery.event.clone(), event);
+        }
+        let Some(event) = events.get(&delivery.event) else { continue };
+        let shown = webhook.url.masked();
+        if delivery.url != shown {
+            tx.execute("UPDATE delivery SET url = $2 WHERE id = $1", &params![delivery.id, shown])?;
+            delivery.url = shown;
+        }
+        claimed.push((delivery, event.clone(), webhook.clone()));
+    }
+    Ok(claimed)
+}
+
+/// When a claim will next find something: the earliest due time, or the end of a lease; never before `now`.
+pub fn next_due(tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let row = tx.query_opt(
+        "SELECT MIN(at) FROM (
+             SELECT MIN(due_at) AS at FROM delivery WHERE status = 'PENDING' AND owner IS NULL
+              UNION ALL
+             SELECT MIN(lease_until) AS at FROM delivery WHERE owner IS NOT NULL) AS moment",
+        &[],
+    )?;
+    let next: Option<Timestamp> = row.map_or(Ok(None), |row| row.get(0))?;
+    Ok(next.map(|next| next.max(now)))
+}
+
+/// Writes what came of an attempt and where the delivery stands now. False, and nothing is written, when `node` no
+/// longer has the delivery, or has begun another attempt of it since.
+pub fn complete(
+    tx: &mut Tx<'_>,
+    id: &DeliveryId,
+    node: &NodeId,
+    attempt: &Attempt,
+    next: Outcome,
+) -> Result<bool, StoreError> {
+    let (status, due_at) = match next {
+        Outcome::Delivered => (DeliveryStatus::Delivered, None),
+        Outcome::Failed => (DeliveryStatus::Failed, None),
+        Outcome::RetryAt(moment) => (DeliveryStatus::Pending, Some(moment)),
+    };
+    let changed = tx.execute(
+        "UPDATE delivery SET status = $4, due_at = $5, last_attempt = $3, owner = NULL, lease_until = NULL
+          WHERE id = $1 AND owner = $2 AND attempts = $3",
+        &params![id, node, attempt.number, status.as_str(), due_at],
+    )?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    tx.execute(
+        "INSERT INTO delivery_attempt (delivery_id, number, at, duration_ms, http_status, error)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        &params![id, attempt.number, attempt.at, attempt.duration_ms, attempt.http_status, attempt.error],
+    )?;
+    Ok(true)
+}
+
+/// Lets a delivery that has ended be tried again from `due_at` on; false when it is still owed, or gone.
+pub fn reopen(tx: &mut Tx<'_>, id: &DeliveryId, due_at: Timestamp) -> Result<bool, StoreError> {
+    let changed = tx.execute(
+        "UPDATE delivery SET status = 'PENDING', due_at = $2 WHERE id = $1 AND status <> 'PENDING'",
+        &params![id, due_at],
+    )?;
+    Ok(changed > 0)
+}
+
+/// The attempts of a delivery that ended, oldest first.
+pub fn attempts(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Vec<Attempt>, StoreError> {
+    let rows = tx.query(
+        "SELECT number, at, duration_ms, http_status, error FROM delivery_attempt WHERE delivery_id = $1 ORDER BY number",
+        &params![id],
+    )?;
+    rows.iter().filter_map(|row| read_attempt(row, 0).transpose()).collect()
+}
+
+/// One page of deliveries, newest first, and how many there are.
+pub fn search(
+    tx: &mut Tx<'_>,
+    filter: &DeliveryFilter,
+    page: u32,
+    size: u32,
+) -> Result<(Vec<Delivery>, i64), StoreError> {
+    let narrowed = |start: &'static str| {
+        let mut sql = Sql::new(start);
+        match filter {
+            DeliveryFilter::Webhook(id) => sql.and("d.webhook_id = ").bind(id),
+            DeliveryFilter::Project(id) => sql.and("d.project_id = ").bind(id),
+            DeliveryFilter::Task(id) => sql.and("d.task_id = ").bind(id),
+        };
+        sql
+    };
+    let total = narrowed("SELECT COUNT(*) FROM delivery d").count(tx)?;
+    let rows = narrowed(
+        "SELECT d.id, d.event_id, d.webhook_id, d.project_id, d.task_id, d.name, d.url, d.status, d.due_at, d.attempts,
+                d.created_at, a.number, a.at, a.duration_ms, a.http_status, a.error
+           FROM delivery d LEFT JOIN delivery_attempt a ON a.delivery_id = d.id AND a.number = d.last_attempt",
+    )
+    .push(" ORDER BY d.created_at DESC, d.id DESC")
+    .page(page, size)
+    .query(tx)?;
+    Ok((rows.iter().map(read).collect::<Result<_, _>>()?, total))
+}
+
+/// The newest delivery to a webhook, whatever the project.
+pub fn latest_of(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<Option<Delivery>, StoreError> {
+    let row = tx.query_opt(
+        "SELECT d.id, d.event_id, d.webhook_id, d.project_id, d.task_id, d.name, d.url, d.status, d.due_at, d.attempts,
+                d.created_at, a.number, a.at, a.duration_ms, a.http_status, a.error
+           FROM delivery d LEFT JOIN delivery_attempt a ON a.delivery_id = d.id AND a.number = d.last_attempt
+          WHERE d.webhook_id = $1 ORDER BY d.created_at DESC, d.id DESC LIMIT 1",
+        &params![webhook],
+    )?;
+    row.map(|row| read(&row)).transpose()
+}
+
+/// How many deliveries are still owed.
+pub fn count_pending(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+    number(tx.query_opt("SELECT COUNT(*) FROM delivery WHERE status = 'PENDING'", &[])?)
+}
+
+/// Deletes deliveries made before a moment that have ended, at most `limit`, then as many events made before it that
+/// have no deliveries (any more). Gives how many deliveries were deleted.
+pub fn purge_before(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let purged = tx.execute(
+        "DELETE FROM delivery WHERE id IN (
+             SELECT id FROM delivery WHERE created_at < $1 AND status <> 'PENDING' ORDER BY created_at, id LIMIT $2)",
+        &params![before, limit],
+    )?;
+    tx.execute(
+        "DELETE FROM webhook_event WHERE id IN (
+             SELECT e.id FROM webhook_event e
+              WHERE e.created_at < $1 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.event_id = e.id)
+              ORDER BY e.created_at, e.id LIMIT $2)",
+        &params![before, limit],
+    )?;
+    Ok(purged)
+}
+
+/// Gives up the leases that `node` has; gives how many.
+pub fn release_of(tx: &mut Tx<'_>, node: &NodeId) -> Result<u64, StoreError> {
+    tx.execute("UPDATE delivery SET owner = NULL, lease_until = NULL WHERE owner = $1", &params![node])
+}
+
+/// Gives up the leases of all nodes but `node`: for the one process that uses a SQLite file, which knows that every
+/// other owner is dead. Gives how many.
+pub fn release_of_others(tx: &mut Tx<'_>, node: &NodeId) -> Result<u64, StoreError> {
+    tx.execute("UPDATE delivery SET owner = NULL, lease_until = NULL WHERE owner <> $1", &params![node])
+}
+
+fn read_event(row: &Row) -> Result<Event, StoreError> {
+    Ok(Event {
+        id: row.get(0)?,
+        project: row.get(1)?,
+        project_key: row.parse(2, ProjectKey::parse)?,
+        branch: row.get(3)?,
+        kind: row.parse(4, EventKind::parse)?,
+        task: row.get(5)?,
+        analysis: row.get(6)?,
+        payload: row.get(7)?,
+        created_at: row.get(8)?,
+    })
+}
+
+fn read(row: &Row) -> Result<Delivery, StoreError> {
+    Ok(Delivery {
+        id: row.get(0)?,
+        event: row.get(1)?,
+        webhook: row.get(2)?,
+        project: row.get(3)?,
+        task: row.get(4)?,
+        name: row.get(5)?,
+        url: row.get(6)?,
+        status: row.parse(7, DeliveryStatus::parse)?,
+        due_at: row.get(8)?,
+        attempts: row.get(9)?,
+        created_at: row.get(10)?,
+        last: read_attempt(row, 11)?,
+    })
+}
+
+fn read_attempt(row: &Row, at: usize) -> Result<Option<Attempt>, StoreError> {
+    let Some(number) = row.get(at)? else { return Ok(None) };
+    Ok(Some(Attempt {
+        number,
+        at: row.get(at + 1)?,
+        duration_ms: row.get(at + 2)?,
+        http_status: row.get(at + 3)?,
+        error: row.get(at + 4)?,
+    }))
+}

@@ -1,0 +1,68 @@
+//! Settings of the system and of projects.
+
+use gatehook_domain::id::ProjectId;
+
+use crate::error::StoreError;
+use crate::params;
+use crate::tx::Tx;
+use crate::value::Row;
+
+/// What was set in exactly this scope.
+pub fn get(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Result<Option<String>, StoreError> {
+    let row = match project {
+        Some(project) => {
+            tx.query_opt("SELECT value FROM setting WHERE project_id = $1 AND name = $2", &params![project, key])?
+        }
+        None => tx.query_opt("SELECT value FROM setting WHERE project_id IS NULL AND name = $1", &params![key])?,
+    };
+    row.map(|row| row.get(0)).transpose()
+}
+
+/// What holds for a project: what was set for it, else what was set for the whole system.
+pub fn effective(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Result<Option<String>, StoreError> {
+    if project.is_some()
+        && let Some(value) = get(tx, key, project)?
+    {
+        return Ok(Some(value));
+    }
+    get(tx, key, None)
+}
+
+/// Sets a value in one scope, in place of what was set there.
+pub fn set(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>, value: &str) -> Result<(), StoreError> {
+    match project {
+        Some(project) => tx.execute(
+            "INSERT INTO setting (name, project_id, value) VALUES ($1, $2, $3)
+             ON CONFLICT (project_id, name) WHERE project_id IS NOT NULL DO UPDATE SET value = excluded.value",
+            &params![key, project, value],
+        )?,
+        None => tx.execute(
+            "INSERT INTO setting (name, project_id, value) VALUES ($1, NULL, $2)
+             ON CONFLICT (name) WHERE project_id IS NULL DO UPDATE SET value = excluded.value",
+            &params![key, value],
+        )?,
+    };
+    Ok(())
+}
+
+/// Forgets what was set in one scope; false when nothing was.
+pub fn reset(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Result<bool, StoreError> {
+    let changed = match project {
+        Some(project) => {
+            tx.execute("DELETE FROM setting WHERE project_id = $1 AND name = $2", &params![project, key])?
+        }
+        None => tx.execute("DELETE FROM setting WHERE project_id IS NULL AND name = $1", &params![key])?,
+    };
+    Ok(changed > 0)
+}
+
+/// Everything that was set in exactly this scope, ordered by key.
+pub fn all(tx: &mut Tx<'_>, project: Option<&ProjectId>) -> Result<Vec<(String, String)>, StoreError> {
+    let rows = match project {
+        Some(project) => {
+            tx.query("SELECT name, value FROM setting WHERE project_id = $1 ORDER BY name", &params![project])?
+        }
+        None => tx.query("SELECT name, value FROM setting WHERE project_id IS NULL ORDER BY name", &[])?,
+    };
+    rows.iter().map(|row: &Row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
