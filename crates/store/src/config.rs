@@ -25,7 +25,12 @@ pub struct StoreConfig {
 impl StoreConfig {
     /// The usual numbers of threads: 4 readers on SQLite, 8 connections on PostgreSQL.
     pub fn new(url: DatabaseUrl, secret_key: SecretKey) -> Self {
-        Self { url, secret_key, sqlite_readers: 4, postgres_connections: 8 }
+        Self {
+            url,
+            secret_key,
+            sqlite_readers: 4,
+            postgres_connections: 8,
+        }
     }
 }
 
@@ -39,7 +44,11 @@ pub struct DatabaseUrl(Place);
 #[derive(Clone)]
 pub(crate) enum Place {
     Sqlite(PathBuf),
-    Postgres { url: SecretString, shown: String, tls: bool },
+    Postgres {
+        url: SecretString,
+        shown: String,
+        tls: bool,
+    },
 }
 
 /// A text that names no database.
@@ -81,8 +90,14 @@ impl DatabaseUrl {
     }
 
     fn postgres(text: &str) -> Result<Self, DatabaseUrlError> {
-        let mut url = Url::parse(text).map_err(|error| DatabaseUrlError::Unreadable { reason: error.to_string() })?;
-        let mode = url.query_pairs().filter(|(key, _)| key == "sslmode").last().map(|(_, mode)| mode.into_owned());
+        let mut url = Url::parse(text).map_err(|error| DatabaseUrlError::Unreadable {
+            reason: error.to_string(),
+        })?;
+        let mode = url
+            .query_pairs()
+            .filter(|(key, _)| key == "sslmode")
+            .last()
+            .map(|(_, mode)| mode.into_owned());
         let tls = match mode.as_deref() {
             None | Some("disable" | "allow" | "prefer") => false,
             Some("require" | "verify-ca" | "verify-full") => true,
@@ -93,14 +108,26 @@ impl DatabaseUrl {
             }
         };
         // The driver knows fewer modes than libpq, and ours is decided already.
-        let others: Vec<(String, String)> =
-            url.query_pairs().into_owned().filter(|(key, _)| key != "sslmode").collect();
-        url.query_pairs_mut().clear().extend_pairs(others).append_pair("sslmode", if tls { "require" } else { "disable" });
+        let others: Vec<(String, String)> = url
+            .query_pairs()
+            .into_owned()
+            .filter(|(key, _)| key != "sslmode")
+            .collect();
+        url.query_pairs_mut()
+            .clear()
+            .extend_pairs(others)
+            .append_pair("sslmode", if tls { "require" } else { "disable" });
         let whole = url.to_string();
         whole
             .parse::<postgres::Config>()
-            .map_err(|error| DatabaseUrlError::Unreadable { reason: error_chain(&error) })?;
-        Ok(Self(Place::Postgres { shown: redacted(&url), url: whole.into(), tls }))
+            .map_err(|error| DatabaseUrlError::Unreadable {
+                reason: error_chain(&error),
+            })?;
+        Ok(Self(Place::Postgres {
+            shown: redacted(&url),
+            url: whole.into(),
+            tls,
+        }))
     }
 }
 
@@ -117,9 +144,9 @@ impl FromStr for DatabaseUrl {
                 "" => Err(DatabaseUrlError::Empty),
                 path => Ok(Self::sqlite(path)),
             },
-            Some((scheme, rest)) if rest.starts_with("//") => {
-                Err(DatabaseUrlError::Scheme { scheme: scheme.to_owned() })
-            }
+            Some((scheme, rest)) if rest.starts_with("//") => Err(DatabaseUrlError::Scheme {
+                scheme: scheme.to_owned(),
+            }),
             _ => Ok(Self::sqlite(text)),
         }
     }
@@ -170,4 +197,71 @@ pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> DatabaseUrl {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_path_is_a_sqlite_file() {
+        for (text, path) in [
+            ("data/gatehook.db", "data/gatehook.db"),
+            ("sqlite:/var/lib/g.db", "/var/lib/g.db"),
+            ("sqlite://g.db", "g.db"),
+            ("C:\\data\\g.db", "C:\\data\\g.db"),
+        ] {
+            assert_eq!(url(text).sqlite_path(), Some(Path::new(path)), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_database_is_refused_by_name() {
+        let error = "mysql://u:hunter2@host/db"
+            .parse::<DatabaseUrl>()
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("'mysql' databases are not supported"), "{error}");
+        assert!(!error.contains("hunter2"));
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for text in [
+            "postgres://me:hunter2@db:5432/gate",
+            "postgresql://me@db/gate?password=hunter2&sslmode=require",
+        ] {
+            let url = url(text);
+            let shown = format!(
+                "{url} {url:?} {:?}",
+                StoreConfig::new(url.clone(), SecretKey::from_bytes([1; 32]))
+            );
+            assert!(!shown.contains("hunter2"), "{shown}");
+            assert!(shown.contains("db"), "{shown}");
+        }
+        let error = "postgres://me:hunter2@db/gate?sslmode=maybe"
+            .parse::<DatabaseUrl>()
+            .unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn tls_is_used_when_the_url_demands_it() {
+        for (mode, expected) in [
+            ("", false),
+            ("?sslmode=prefer", false),
+            ("?sslmode=require", true),
+            ("?sslmode=verify-full", true),
+        ] {
+            let url = url(&format!("postgres://me@db/gate{mode}"));
+            let Place::Postgres { tls, .. } = url.place() else {
+                panic!("{mode}")
+            };
+            assert_eq!(*tls, expected, "{mode}");
+        }
+    }
 }

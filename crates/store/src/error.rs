@@ -76,7 +76,9 @@ pub enum StoreError {
 #[non_exhaustive]
 pub enum OpenError {
     /// Another process has the SQLite file.
-    #[error("{path} is in use by another gatehook; a SQLite database serves one process only, PostgreSQL serves several")]
+    #[error(
+        "{path} is in use by another gatehook; a SQLite database serves one process only, PostgreSQL serves several"
+    )]
     InUse {
         /// The database file.
         path: PathBuf,

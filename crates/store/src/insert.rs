@@ -27,7 +27,10 @@ impl InsertTexts {
         columns: usize,
         rows: usize,
     ) -> Arc<str> {
-        self.0.entry((target, suffix, rows)).or_insert_with(|| text(engine, target, suffix, columns, rows).into()).clone()
+        self.0
+            .entry((target, suffix, rows))
+            .or_insert_with(|| text(engine, target, suffix, columns, rows).into())
+            .clone()
     }
 }
 
@@ -43,9 +46,9 @@ pub(crate) fn check(target: &str, kinds: &[Kind], rows: &[Vec<Value>]) -> Result
     let fits = |row: &Vec<Value>| row.len() == kinds.len() && row.iter().map(Value::kind).eq(kinds.iter().copied());
     match rows.iter().position(|row| !fits(row)) {
         None => Ok(()),
-        Some(at) => {
-            Err(StoreError::Corrupt { what: format!("row {at} for {target} does not have the columns' types") })
-        }
+        Some(at) => Err(StoreError::Corrupt {
+            what: format!("row {at} for {target} does not have the columns' types"),
+        }),
     }
 }
 
@@ -69,4 +72,39 @@ fn text(engine: Engine, target: &str, suffix: &str, columns: usize, rows: usize)
     text.push(' ');
     text.push_str(suffix);
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_stays_within_the_engines_limits() {
+        for (rows, columns) in [
+            (1, 1),
+            (499, 3),
+            (500, 3),
+            (100_000, 20),
+            (100_000, 100),
+            (100_000, 40_000),
+        ] {
+            let rows = chunk(rows, columns);
+            assert!((1..=MAX_ROWS).contains(&rows));
+            assert!(rows == 1 || rows * columns <= MAX_PARAMS);
+        }
+    }
+
+    #[test]
+    fn a_table_has_few_different_statements() {
+        let sizes: std::collections::BTreeSet<_> = (1..5000).map(|rows| chunk(rows, 20)).collect();
+        assert!(sizes.len() <= 10, "{sizes:?}");
+    }
+
+    #[test]
+    fn a_row_of_other_types_is_refused() {
+        let kinds = [Kind::Text, Kind::Int];
+        assert!(check("t", &kinds, &[vec![Value::text("a"), Value::Null(Kind::Int)]]).is_ok());
+        assert!(check("t", &kinds, &[vec![Value::text("a"), Value::Null(Kind::Text)]]).is_err());
+        assert!(check("t", &kinds, &[vec![Value::text("a")]]).is_err());
+    }
 }

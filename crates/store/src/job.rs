@@ -37,7 +37,14 @@ impl<T, E, F> Work<T, E, F> {
     /// A job and where its answer comes.
     pub(crate) fn new(closure: F) -> (Self, oneshot::Receiver<Result<T, E>>) {
         let (reply, answer) = oneshot::channel();
-        (Self { closure, outcome: None, reply }, answer)
+        (
+            Self {
+                closure,
+                outcome: None,
+                reply,
+            },
+            answer,
+        )
     }
 }
 
@@ -54,9 +61,13 @@ where
             (Ok(Ok(value)), None) => (Ok(value), Ran::Well),
             (Ok(Ok(_)), Some(trouble)) => (Err(StoreError::Aborted.into()), Ran::Badly(trouble)),
             (Ok(Err(error)), trouble) => (Err(error), Ran::Badly(trouble.unwrap_or(Trouble::Failed))),
-            (Err(panic), _) => {
-                (Err(StoreError::Panicked { message: message(&*panic) }.into()), Ran::Badly(Trouble::Failed))
-            }
+            (Err(panic), _) => (
+                Err(StoreError::Panicked {
+                    message: message(&*panic),
+                }
+                .into()),
+                Ran::Badly(Trouble::Failed),
+            ),
         };
         self.outcome = Some(outcome);
         ran

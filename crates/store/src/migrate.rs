@@ -20,8 +20,11 @@ struct Migration {
 }
 
 /// All migrations, oldest first.
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "init", sql: include_str!("schema/0001_init.sql") }];
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "init",
+    sql: include_str!("schema/0001_init.sql"),
+}];
 
 /// The names and checksums of what was applied are kept beside the data.
 const SCHEMA_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (
@@ -41,15 +44,26 @@ struct Applied {
 }
 
 pub(crate) fn sqlite(connection: &mut Connection, now: Timestamp) -> Result<(), OpenError> {
-    let refused = |error: rusqlite::Error| OpenError::Database { source: engine_error(&error) };
-    let transaction =
-        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive).map_err(refused)?;
-    transaction.execute_batch(&for_engine(SCHEMA_VERSION, Engine::Sqlite)).map_err(refused)?;
+    let refused = |error: rusqlite::Error| OpenError::Database {
+        source: engine_error(&error),
+    };
+    let transaction = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)
+        .map_err(refused)?;
+    transaction
+        .execute_batch(&for_engine(SCHEMA_VERSION, Engine::Sqlite))
+        .map_err(refused)?;
     let applied = {
-        let mut statement =
-            transaction.prepare("SELECT version, checksum FROM schema_version ORDER BY version").map_err(refused)?;
+        let mut statement = transaction
+            .prepare("SELECT version, checksum FROM schema_version ORDER BY version")
+            .map_err(refused)?;
         let rows = statement
-            .query_map([], |row| Ok(Applied { version: row.get(0)?, checksum: row.get(1)? }))
+            .query_map([], |row| {
+                Ok(Applied {
+                    version: row.get(0)?,
+                    checksum: row.get(1)?,
+                })
+            })
             .map_err(refused)?;
         rows.collect::<Result<Vec<_>, _>>().map_err(refused)?
     };
@@ -59,20 +73,28 @@ pub(crate) fn sqlite(connection: &mut Connection, now: Timestamp) -> Result<(), 
             name: migration.name,
             source: engine_error(&error),
         };
-        transaction.execute_batch(&for_engine(migration.sql, Engine::Sqlite)).map_err(failed)?;
+        transaction
+            .execute_batch(&for_engine(migration.sql, Engine::Sqlite))
+            .map_err(failed)?;
         transaction
             .execute(
                 "INSERT INTO schema_version (version, name, applied_at, checksum) VALUES (?, ?, ?, ?)",
                 (migration.version, migration.name, now.as_millis(), checksum(migration)),
             )
             .map_err(failed)?;
-        tracing::info!(version = migration.version, name = migration.name, "applied a migration of the database");
+        tracing::info!(
+            version = migration.version,
+            name = migration.name,
+            "applied a migration of the database"
+        );
     }
     transaction.commit().map_err(refused)
 }
 
 pub(crate) fn postgres(client: &mut postgres::Client, now: Timestamp) -> Result<(), OpenError> {
-    let refused = |error: postgres::Error| OpenError::Database { source: postgres_error(&error) };
+    let refused = |error: postgres::Error| OpenError::Database {
+        source: postgres_error(&error),
+    };
     let mut transaction = client.transaction().map_err(refused)?;
     // Another node may be at it already; it is waited for as long as it takes.
     transaction
@@ -80,12 +102,19 @@ pub(crate) fn postgres(client: &mut postgres::Client, now: Timestamp) -> Result<
             "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"
         ))
         .map_err(refused)?;
-    transaction.batch_execute(&for_engine(SCHEMA_VERSION, Engine::Postgres)).map_err(refused)?;
+    transaction
+        .batch_execute(&for_engine(SCHEMA_VERSION, Engine::Postgres))
+        .map_err(refused)?;
     let applied: Vec<Applied> = transaction
         .query("SELECT version, checksum FROM schema_version ORDER BY version", &[])
         .map_err(refused)?
         .into_iter()
-        .map(|row| Ok(Applied { version: row.try_get(0)?, checksum: row.try_get(1)? }))
+        .map(|row| {
+            Ok(Applied {
+                version: row.try_get(0)?,
+                checksum: row.try_get(1)?,
+            })
+        })
         .collect::<Result<_, _>>()
         .map_err(refused)?;
     for migration in pending(&applied)? {
@@ -94,14 +123,25 @@ pub(crate) fn postgres(client: &mut postgres::Client, now: Timestamp) -> Result<
             name: migration.name,
             source: postgres_error(&error),
         };
-        transaction.batch_execute(&for_engine(migration.sql, Engine::Postgres)).map_err(failed)?;
+        transaction
+            .batch_execute(&for_engine(migration.sql, Engine::Postgres))
+            .map_err(failed)?;
         transaction
             .execute(
                 "INSERT INTO schema_version (version, name, applied_at, checksum) VALUES ($1, $2, $3, $4)",
-                &[&migration.version, &migration.name, &now.as_millis(), &checksum(migration)],
+                &[
+                    &migration.version,
+                    &migration.name,
+                    &now.as_millis(),
+                    &checksum(migration),
+                ],
             )
             .map_err(failed)?;
-        tracing::info!(version = migration.version, name = migration.name, "applied a migration of the database");
+        tracing::info!(
+            version = migration.version,
+            name = migration.name,
+            "applied a migration of the database"
+        );
     }
     transaction.commit().map_err(refused)
 }
@@ -109,7 +149,12 @@ pub(crate) fn postgres(client: &mut postgres::Client, now: Timestamp) -> Result<
 /// The migrations that are still to be applied, if the database is one we understand.
 fn pending(applied: &[Applied]) -> Result<Vec<&'static Migration>, OpenError> {
     let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
-    if let Some(newer) = applied.iter().map(|row| row.version).max().filter(|version| *version > known) {
+    if let Some(newer) = applied
+        .iter()
+        .map(|row| row.version)
+        .max()
+        .filter(|version| *version > known)
+    {
         return Err(OpenError::NewerSchema { found: newer, known });
     }
     let mut pending = Vec::new();
@@ -152,9 +197,8 @@ fn for_engine(sql: &str, engine: Engine) -> String {
             let replaced = match (engine, name) {
                 (Engine::Sqlite, "BIGINT" | "BOOLEAN") => "INTEGER",
                 (Engine::Sqlite, "DOUBLE") => "REAL",
-                (Engine::Sqlite, "PRECISION") => "",
+                (Engine::Sqlite, "PRECISION") | (Engine::Postgres, "STRICT") => "",
                 (Engine::Postgres, "BLOB") => "BYTEA",
-                (Engine::Postgres, "STRICT") => "",
                 (Engine::Postgres, "TEXT") if before != "AS" => "TEXT COLLATE \"C\"",
                 _ => name,
             };

@@ -25,7 +25,7 @@ const RERUNS: u32 = 10;
 /// From which rerun on closures of this process no longer compete with each other, see [`Worker::lane`].
 const ORDERLY_FROM: u32 = 3;
 
-pub(crate) fn open(server: Server, connections: usize, shared: &Shared) -> Result<Threads, OpenError> {
+pub(crate) fn open(server: &Server, connections: usize, shared: &Shared) -> Result<Threads, OpenError> {
     let mut first = server.connect().map_err(|error| OpenError::Connect {
         database: server.shown().to_owned(),
         source: postgres_error(&error),
@@ -54,7 +54,11 @@ pub(crate) fn open(server: Server, connections: usize, shared: &Shared) -> Resul
         let thread = std::thread::Builder::new().name(format!("store-{index}"));
         handles.push(thread.spawn(body).map_err(OpenError::Thread)?);
     }
-    Ok(Threads { reads: sender.clone(), writes: sender, handles: Mutex::new(handles) })
+    Ok(Threads {
+        reads: sender.clone(),
+        writes: sender,
+        handles: Mutex::new(handles),
+    })
 }
 
 struct Worker {
@@ -98,7 +102,9 @@ impl Worker {
             }
         }
         let message = format!("gave up after {} conflicts with other transactions", RERUNS + 1);
-        job.fail(StoreError::Busy { source: EngineError::new(None, message) });
+        job.fail(StoreError::Busy {
+            source: EngineError::new(None, message),
+        });
     }
 
     /// 1 ms, doubled each time up to 128 ms, and different for each connection, so that those that met do not meet
@@ -113,7 +119,12 @@ impl Worker {
             Ok(session) => session,
             Err(error) => return Attempt::Refused(error),
         };
-        let ran = job.run(&mut Tx::new(session, &mut self.texts, &self.shared.ambient, &self.shared.key));
+        let ran = job.run(&mut Tx::new(
+            session,
+            &mut self.texts,
+            &self.shared.ambient,
+            &self.shared.key,
+        ));
         match ran {
             Ran::Well => match session.client.batch_execute("COMMIT") {
                 Ok(()) => Attempt::Decided,
@@ -127,7 +138,11 @@ impl Worker {
                 if session.client.batch_execute("ROLLBACK").is_err() {
                     self.session = None;
                 }
-                if trouble == Trouble::Conflict { Attempt::Conflict } else { Attempt::Decided }
+                if trouble == Trouble::Conflict {
+                    Attempt::Conflict
+                } else {
+                    Attempt::Decided
+                }
             }
         }
     }
@@ -138,7 +153,9 @@ impl Worker {
             return Attempt::Conflict;
         }
         if !is_lost(error) {
-            return Attempt::Refused(StoreError::NotCommitted { source: Arc::new(source) });
+            return Attempt::Refused(StoreError::NotCommitted {
+                source: Arc::new(source),
+            });
         }
         self.session = None;
         match mode {
@@ -158,7 +175,9 @@ fn begin<'s>(
         Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         Mode::Write => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
     };
-    let unavailable = |error: ::postgres::Error| StoreError::Unavailable { source: postgres_error(&error) };
+    let unavailable = |error: ::postgres::Error| StoreError::Unavailable {
+        source: postgres_error(&error),
+    };
     let alive = match session.as_mut().map(|session| session.client.batch_execute(sql)) {
         Some(Ok(())) => true,
         Some(Err(error)) if !is_lost(&error) => {

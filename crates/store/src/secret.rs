@@ -51,8 +51,14 @@ impl SecretKey {
     /// Seals `secret`. It can be opened only for the same `purpose`, so that what was stored in one place cannot be
     /// moved to another. The nonce must be new each time.
     pub fn seal(&self, nonce: [u8; NONCE], purpose: &str, secret: &str) -> Result<Vec<u8>, Unsealable> {
-        let payload = Payload { msg: secret.as_bytes(), aad: purpose.as_bytes() };
-        let ciphertext = self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| Unsealable::TooLong)?;
+        let payload = Payload {
+            msg: secret.as_bytes(),
+            aad: purpose.as_bytes(),
+        };
+        let ciphertext = self
+            .cipher()
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| Unsealable::TooLong)?;
         let mut sealed = Vec::with_capacity(1 + NONCE + ciphertext.len());
         sealed.push(VERSION);
         sealed.extend_from_slice(&nonce);
@@ -67,9 +73,17 @@ impl SecretKey {
         if version != VERSION {
             return Err(Unsealable::WrongKey);
         }
-        let payload = Payload { msg: ciphertext, aad: purpose.as_bytes() };
-        let bytes = self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| Unsealable::WrongKey)?;
-        String::from_utf8(bytes).map(SecretString::from).map_err(|_| Unsealable::WrongKey)
+        let payload = Payload {
+            msg: ciphertext,
+            aad: purpose.as_bytes(),
+        };
+        let bytes = self
+            .cipher()
+            .decrypt(&XNonce::from(*nonce), payload)
+            .map_err(|_| Unsealable::WrongKey)?;
+        String::from_utf8(bytes)
+            .map(SecretString::from)
+            .map_err(|_| Unsealable::WrongKey)
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
@@ -80,5 +94,41 @@ impl SecretKey {
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretKey(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_secret_opens_with_its_key_for_its_purpose_only() {
+        let key = SecretKey::from_bytes([1; 32]);
+        let sealed = key.seal([9; 24], "webhook.secret", "correct horse").unwrap();
+        assert_eq!(
+            key.open("webhook.secret", &sealed).unwrap().expose_secret(),
+            "correct horse"
+        );
+        assert!(!sealed.windows(5).any(|bytes| bytes == b"horse"));
+
+        assert!(SecretKey::from_bytes([2; 32]).open("webhook.secret", &sealed).is_err());
+        assert!(key.open("webhook.url", &sealed).is_err());
+        for at in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[at] ^= 1;
+            assert!(key.open("webhook.secret", &damaged).is_err(), "byte {at}");
+            assert!(key.open("webhook.secret", &sealed[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_read_from_base64_and_never_shown() {
+        let key = SecretKey::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n").unwrap();
+        let sealed = SecretKey::from_bytes([1; 32]).seal([0; 24], "p", "s").unwrap();
+        assert!(key.open("p", &sealed).is_ok());
+        assert_eq!(format!("{key:?}"), "SecretKey(…)");
+        for bad in ["", "AQEB", "not base64", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"] {
+            assert!(SecretKey::from_base64(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -48,25 +48,46 @@ pub(crate) fn open(path: &Path, readers: usize, shared: &Shared) -> Result<Threa
     let mut handles = Vec::with_capacity(readers + 1);
     for index in 0..readers {
         let reader = connect(path).map_err(|error| cannot_connect(path, &error))?;
-        reader.execute_batch("PRAGMA query_only = ON").map_err(|error| cannot_connect(path, &error))?;
+        reader
+            .execute_batch("PRAGMA query_only = ON")
+            .map_err(|error| cannot_connect(path, &error))?;
         let (queue, shared, lock) = (read_queue.clone(), shared.clone(), lock.clone());
-        handles.push(spawn(format!("store-read-{index}"), move || read(&reader, &queue, &shared, lock))?);
+        handles.push(spawn(format!("store-read-{index}"), move || {
+            read(&reader, &queue, &shared, lock);
+        })?);
     }
     let shared = shared.clone();
-    handles.push(spawn("store-write".to_owned(), move || write(writer, &write_queue, &shared, lock))?);
-    Ok(Threads { reads, writes, handles: Mutex::new(handles) })
+    handles.push(spawn("store-write".to_owned(), move || {
+        write(writer, &write_queue, &shared, lock);
+    })?);
+    Ok(Threads {
+        reads,
+        writes,
+        handles: Mutex::new(handles),
+    })
 }
 
 fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, OpenError> {
-    std::thread::Builder::new().name(name).spawn(body).map_err(OpenError::Thread)
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(body)
+        .map_err(OpenError::Thread)
 }
 
 fn lock(path: &Path) -> Result<Lock, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let file_name = PathBuf::from(name);
-    let failed = |source| OpenError::File { path: file_name.clone(), source };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&file_name).map_err(failed)?;
+    let failed = |source| OpenError::File {
+        path: file_name.clone(),
+        source,
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&file_name)
+        .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(Arc::new(file)),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
@@ -80,7 +101,10 @@ fn create_private(path: &Path) -> Result<(), OpenError> {
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(|source| OpenError::File { path: path.to_owned(), source })
+    options.open(path).map(drop).map_err(|source| OpenError::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -92,14 +116,17 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn cannot_connect(path: &Path, error: &rusqlite::Error) -> OpenError {
-    OpenError::Connect { database: path.display().to_string(), source: engine_error(error) }
+    OpenError::Connect {
+        database: path.display().to_string(),
+        source: engine_error(error),
+    }
 }
 
 fn read(connection: &Connection, queue: &Receiver<Queued>, shared: &Shared, lock: Lock) {
     let mut texts = InsertTexts::default();
     while let Ok(Queued { mut job, .. }) = queue.recv_blocking() {
-        if let Err(fault) = run(connection, "BEGIN DEFERRED") {
-            job.fail(fault.error);
+        if let Err(source) = run(connection, "BEGIN DEFERRED") {
+            job.fail(StoreError::Unavailable { source });
             continue;
         }
         run_job(connection, &mut *job, &mut texts, shared);
@@ -123,9 +150,9 @@ fn write(connection: Connection, queue: &Receiver<Queued>, shared: &Shared, lock
             batch = run_batch(&connection, batch, &mut texts, shared);
         }
     }
-    // The readers' snapshots may hold this up; then the last connection to close does it.
-    if let Err(fault) = run(&connection, "PRAGMA optimize") {
-        tracing::debug!(error = %fault.error, "could not optimize the database");
+    // Closing the last connection moves what is in the write-ahead log into the database.
+    if let Err(error) = run(&connection, "PRAGMA optimize") {
+        tracing::debug!(%error, "could not optimize the database");
     }
     if let Err((_, error)) = connection.close() {
         tracing::warn!(error = %engine_error(&error), "the database did not close cleanly");
@@ -140,34 +167,37 @@ fn run_batch(
     texts: &mut InsertTexts,
     shared: &Shared,
 ) -> Vec<Box<dyn Job>> {
-    if let Err(fault) = run(connection, "BEGIN IMMEDIATE") {
-        let (StoreError::Database { source, .. } | StoreError::Busy { source } | StoreError::Full { source }) =
-            fault.error
-        else {
-            batch.into_iter().for_each(|job| job.fail(StoreError::Closed));
-            return Vec::new();
-        };
+    if let Err(source) = run(connection, "BEGIN IMMEDIATE") {
         fail_all(batch, source);
         return Vec::new();
     }
     let mut waiting = batch.into_iter();
     let mut done = Vec::with_capacity(waiting.len());
     while let Some(mut job) = waiting.next() {
-        match run_under_savepoint(connection, &mut *job, texts, shared) {
-            Ok(()) => done.push(job),
-            Err(source) => {
-                end(connection);
+        let Err(Lost { ran }) = run_under_savepoint(connection, &mut *job, texts, shared) else {
+            done.push(job);
+            continue;
+        };
+        end(connection);
+        let given_up = "the transaction was given up because of another change in it".to_owned();
+        if matches!(ran, Some(Ran::Badly(_))) {
+            // It knows the cause.
+            job.answer();
+        } else {
+            done.push(job);
+        }
+        fail_all(done, EngineError::new(None, given_up));
+        return waiting.collect();
+    }
+    match run(connection, "COMMIT") {
+        Ok(()) => {
+            for job in done {
                 job.answer();
-                fail_all(done, source);
-                return waiting.collect();
             }
         }
-    }
-    match connection.prepare_cached("COMMIT").and_then(|mut statement| statement.raw_execute()) {
-        Ok(_) => done.into_iter().for_each(Job::answer),
-        Err(error) => {
+        Err(source) => {
             end(connection);
-            fail_all(done, engine_error(&error));
+            fail_all(done, source);
         }
     }
     Vec::new()
@@ -180,17 +210,21 @@ fn fail_all(jobs: Vec<Box<dyn Job>>, source: EngineError) {
     }
 }
 
-/// Runs one job, and undoes its work if it failed. An error means that the whole transaction is lost; the job then holds
-/// the cause as its own outcome.
+/// The whole transaction is lost, and what the job that ran last made of it.
+struct Lost {
+    ran: Option<Ran>,
+}
+
+/// Runs one job, and undoes its work if it failed.
 fn run_under_savepoint(
     connection: &Connection,
     job: &mut dyn Job,
     texts: &mut InsertTexts,
     shared: &Shared,
-) -> Result<(), EngineError> {
-    let lost = || EngineError::new(None, "the transaction was given up because another change in it failed".to_owned());
-    run(connection, "SAVEPOINT job").map_err(|_| lost())?;
+) -> Result<(), Lost> {
+    run(connection, "SAVEPOINT job").map_err(|_| Lost { ran: None })?;
     let ran = run_job(connection, job, texts, shared);
+    let lost = || Lost { ran: Some(ran) };
     if connection.is_autocommit() {
         // SQLite rolls everything back by itself when the disk is full or fails.
         return Err(lost());
@@ -198,7 +232,7 @@ fn run_under_savepoint(
     if ran != Ran::Well {
         run(connection, "ROLLBACK TO job").map_err(|_| lost())?;
     }
-    run(connection, "RELEASE job").map(drop).map_err(|_| lost())
+    run(connection, "RELEASE job").map_err(|_| lost())
 }
 
 fn run_job(connection: &Connection, job: &mut dyn Job, texts: &mut InsertTexts, shared: &Shared) -> Ran {
@@ -209,14 +243,17 @@ fn run_job(connection: &Connection, job: &mut dyn Job, texts: &mut InsertTexts, 
 /// Ends a transaction that has nothing to keep.
 fn end(connection: &Connection) {
     if !connection.is_autocommit()
-        && let Err(fault) = run(connection, "ROLLBACK")
+        && let Err(error) = run(connection, "ROLLBACK")
     {
-        tracing::error!(error = %fault.error, "could not end a transaction");
+        tracing::error!(%error, "could not end a transaction");
     }
 }
 
-fn run(connection: &Connection, sql: &'static str) -> Result<u64, Fault> {
-    SqliteSession(connection).execute(sql, &[])
+fn run(connection: &Connection, sql: &'static str) -> Result<(), EngineError> {
+    let done = connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.raw_execute());
+    done.map(drop).map_err(|error| engine_error(&error))
 }
 
 struct SqliteSession<'c>(&'c Connection);
@@ -225,7 +262,10 @@ impl SqliteSession<'_> {
     fn prepare(&self, sql: &str, params: &[Value]) -> rusqlite::Result<CachedStatement<'_>> {
         let mut statement = self.0.prepare_cached(sql)?;
         if statement.parameter_count() != params.len() {
-            return Err(rusqlite::Error::InvalidParameterCount(params.len(), statement.parameter_count()));
+            return Err(rusqlite::Error::InvalidParameterCount(
+                params.len(),
+                statement.parameter_count(),
+            ));
         }
         let mut name = String::with_capacity(8);
         for (at, value) in params.iter().enumerate() {
@@ -248,7 +288,9 @@ impl Session for SqliteSession<'_> {
     }
 
     fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
-        let changed = self.prepare(sql, params).and_then(|mut statement| statement.raw_execute());
+        let changed = self
+            .prepare(sql, params)
+            .and_then(|mut statement| statement.raw_execute());
         changed.map(|rows| rows as u64).map_err(|error| fault(sql, &error))
     }
 
@@ -274,8 +316,18 @@ impl Session for SqliteSession<'_> {
             let columns = statement.column_count();
             let mut rows = statement.raw_query();
             while let Some(found) = rows.next()? {
-                let values = (0..columns).map(|column| found.get_ref(column).map(read_value));
-                if let Err(error) = row(Row::new(values.collect::<rusqlite::Result<_>>()?)) {
+                let mut values = Vec::with_capacity(columns);
+                for column in 0..columns {
+                    match read_value(found.get_ref(column)?) {
+                        Some(value) => values.push(value),
+                        None => {
+                            return Ok(Err(StoreError::Corrupt {
+                                what: format!("column {column} is no text"),
+                            }));
+                        }
+                    }
+                }
+                if let Err(error) = row(Row::new(values)) {
                     return Ok(Err(error));
                 }
             }
@@ -296,14 +348,15 @@ fn bound(value: &Value) -> ToSqlOutput<'_> {
     })
 }
 
-fn read_value(value: ValueRef<'_>) -> Value {
-    match value {
+/// Nothing when a text is not UTF-8: SQLite takes any bytes for one.
+fn read_value(value: ValueRef<'_>) -> Option<Value> {
+    Some(match value {
         ValueRef::Null => Value::Null(Kind::Text),
         ValueRef::Integer(number) => Value::Int(number),
         ValueRef::Real(number) => Value::Float(number),
-        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Text(text) => Value::Text(std::str::from_utf8(text).ok()?.to_owned()),
         ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
-    }
+    })
 }
 
 fn fault(sql: &str, error: &rusqlite::Error) -> Fault {
@@ -311,9 +364,15 @@ fn fault(sql: &str, error: &rusqlite::Error) -> Fault {
     let error = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { source },
         Some(ErrorCode::DiskFull) => StoreError::Full { source },
-        _ => StoreError::Database { statement: shown(sql), source },
+        _ => StoreError::Database {
+            statement: shown(sql),
+            source,
+        },
     };
-    Fault { error, trouble: Trouble::Failed }
+    Fault {
+        error,
+        trouble: Trouble::Failed,
+    }
 }
 
 pub(crate) fn engine_error(error: &rusqlite::Error) -> EngineError {

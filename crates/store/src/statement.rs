@@ -14,7 +14,10 @@ pub struct Statement {
 impl Statement {
     /// A statement that starts with `text`. The text must not name parameters itself: [`Statement::bind`] numbers them.
     pub fn new(text: &'static str) -> Self {
-        Self { text: text.to_owned(), params: Vec::new() }
+        Self {
+            text: text.to_owned(),
+            params: Vec::new(),
+        }
     }
 
     /// Appends a piece of text.

@@ -65,15 +65,30 @@ impl Store {
     }
 
     fn open_blocking(config: &StoreConfig, ambient: Ambient) -> Result<Self, OpenError> {
-        let shared = Shared { ambient: ambient.clone(), key: config.secret_key.clone() };
+        let shared = Shared {
+            ambient: ambient.clone(),
+            key: config.secret_key.clone(),
+        };
         let (engine, threads) = match config.url.place() {
-            Place::Sqlite(path) => (Engine::Sqlite, sqlite::open(path, config.sqlite_readers.max(1), &shared)?),
+            Place::Sqlite(path) => (
+                Engine::Sqlite,
+                sqlite::open(path, config.sqlite_readers.max(1), &shared)?,
+            ),
             Place::Postgres { url, shown, tls } => {
                 let server = postgres::Server::new(url, shown, *tls)?;
-                (Engine::Postgres, postgres::open(server, config.postgres_connections.max(1), &shared)?)
+                (
+                    Engine::Postgres,
+                    postgres::open(&server, config.postgres_connections.max(1), &shared)?,
+                )
             }
         };
-        Ok(Self { inner: Arc::new(Inner { engine, ambient, threads }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                engine,
+                ambient,
+                threads,
+            }),
+        })
     }
 
     /// Runs a closure in a transaction of its own and answers after the commit. An error of the closure undoes its work
@@ -155,7 +170,10 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         let (work, answer) = Work::new(closure);
-        let queued = Queued { mode, job: Box::new(work) };
+        let queued = Queued {
+            mode,
+            job: Box::new(work),
+        };
         self.queue(mode).send(queued).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
@@ -167,7 +185,10 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         let (work, answer) = Work::new(closure);
-        let queued = Queued { mode, job: Box::new(work) };
+        let queued = Queued {
+            mode,
+            job: Box::new(work),
+        };
         self.queue(mode).send_blocking(queued).map_err(|_| StoreError::Closed)?;
         answer.blocking_recv().map_err(|_| StoreError::Closed)?
     }
@@ -182,6 +203,8 @@ impl Store {
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("engine", &self.inner.engine).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("engine", &self.inner.engine)
+            .finish_non_exhaustive()
     }
 }

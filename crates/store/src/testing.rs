@@ -1,5 +1,9 @@
 //! Stores for tests of this crate and of others: time stands still until it is moved, and ids repeat.
-#![expect(clippy::panic, clippy::expect_used, reason = "a test that cannot be set up has failed")]
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test that cannot be set up has failed"
+)]
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
@@ -64,7 +68,11 @@ pub async fn postgres_database() -> (DatabaseUrl, TestDatabase) {
         );
     };
     let made = MADE.fetch_add(1, Ordering::Relaxed);
-    let name = format!("gatehook_test_{}_{:016x}", std::process::id(), RandomState::new().hash_one(made));
+    let name = format!(
+        "gatehook_test_{}_{:016x}",
+        std::process::id(),
+        RandomState::new().hash_one(made)
+    );
     let sql = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'");
     let maintenance = server.clone();
     tokio::task::spawn_blocking(move || admin(&maintenance, &sql))
@@ -85,8 +93,15 @@ pub fn config(url: DatabaseUrl) -> StoreConfig {
 async fn open_config(config: StoreConfig, database: Option<TestDatabase>) -> TestStore {
     let clock = Arc::new(ManualClock::new(START));
     let ambient = Ambient::new(clock.clone(), Arc::new(SeededEntropy::new(1)));
-    let store = Store::open(config.clone(), ambient).await.unwrap_or_else(|error| panic!("cannot open: {error:?}"));
-    TestStore { store, clock, config, _database: database }
+    let store = Store::open(config.clone(), ambient)
+        .await
+        .unwrap_or_else(|error| panic!("cannot open: {error:?}"));
+    TestStore {
+        store,
+        clock,
+        config,
+        _database: database,
+    }
 }
 
 fn admin(server: &str, sql: &str) -> Result<(), postgres::Error> {

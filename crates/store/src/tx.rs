@@ -72,7 +72,13 @@ impl<'a> Tx<'a> {
         ambient: &'a Ambient,
         key: &'a SecretKey,
     ) -> Self {
-        Self { session, texts, ambient, key, trouble: None }
+        Self {
+            session,
+            texts,
+            ambient,
+            key,
+            trouble: None,
+        }
     }
 
     /// What the first failed statement of this transaction means, whatever the closure made of its error.
@@ -214,7 +220,9 @@ impl Tx<'_> {
         self.run(|session| {
             session.each(sql, params, &mut |row| match found.replace(row) {
                 None => Ok(()),
-                Some(_) => Err(StoreError::Corrupt { what: format!("more than one row: {}", crate::error::shown(sql)) }),
+                Some(_) => Err(StoreError::Corrupt {
+                    what: format!("more than one row: {}", crate::error::shown(sql)),
+                }),
             })
         })??;
         Ok(found)

@@ -52,7 +52,7 @@ impl Value {
     }
 
     /// A text from anything that is written as one.
-    pub fn text(value: impl ToString) -> Self {
+    pub fn text(value: &(impl ToString + ?Sized)) -> Self {
         Self::Text(value.to_string())
     }
 
@@ -69,11 +69,11 @@ impl Value {
     }
 }
 
-/// The list of parameters of a statement: `params![id, name, 5_i64]`. Each is anything that is [`ToValue`].
+/// The parameters of a statement as an array: `&params![id, name, 5_i64]`. Each is anything that is [`ToValue`].
 #[macro_export]
 macro_rules! params {
     ($($value:expr),* $(,)?) => {
-        &[$($crate::ToValue::to_value(&$value)),*] as &[$crate::Value]
+        [$($crate::ToValue::to_value(&$value)),*]
     };
 }
 
@@ -121,9 +121,9 @@ impl Row {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, StoreError> {
         match self.value(index)? {
-            Value::Text(text) => {
-                parse(text).map_err(|error| StoreError::Corrupt { what: format!("column {index}: {error}") })
-            }
+            Value::Text(text) => parse(text).map_err(|error| StoreError::Corrupt {
+                what: format!("column {index}: {error}"),
+            }),
             other => Err(StoreError::Corrupt {
                 what: format!("column {index}: expected a text, found {}", other.shape()),
             }),
@@ -136,7 +136,11 @@ impl Row {
         index: usize,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, StoreError> {
-        if matches!(self.value(index)?, Value::Null(_)) { Ok(None) } else { self.parse(index, parse).map(Some) }
+        if matches!(self.value(index)?, Value::Null(_)) {
+            Ok(None)
+        } else {
+            self.parse(index, parse).map(Some)
+        }
     }
 
     /// How many cells there are.
@@ -150,9 +154,9 @@ impl Row {
     }
 
     fn value(&self, index: usize) -> Result<&Value, StoreError> {
-        self.values
-            .get(index)
-            .ok_or_else(|| StoreError::Corrupt { what: format!("column {index} of a row of {}", self.values.len()) })
+        self.values.get(index).ok_or_else(|| StoreError::Corrupt {
+            what: format!("column {index} of a row of {}", self.values.len()),
+        })
     }
 }
 
@@ -180,7 +184,11 @@ impl<T: ToValue + HasKind> ToValue for Option<T> {
 
 impl<T: FromValue> FromValue for Option<T> {
     fn from_value(value: &Value) -> Result<Self, &'static str> {
-        if matches!(value, Value::Null(_)) { Ok(None) } else { T::from_value(value).map(Some) }
+        if matches!(value, Value::Null(_)) {
+            Ok(None)
+        } else {
+            T::from_value(value).map(Some)
+        }
     }
 }
 

@@ -37,9 +37,20 @@ impl Server {
             database: shown.to_owned(),
             source: crate::migrate::postgres_error(&error),
         })?;
-        config.application_name("gatehook").connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(TCP_TIMEOUT);
-        let tls = if tls { Some(verified_tls().map_err(|reason| OpenError::Tls { reason })?) } else { None };
-        Ok(Self { config, shown: shown.to_owned(), tls })
+        config
+            .application_name("gatehook")
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_user_timeout(TCP_TIMEOUT);
+        let tls = if tls {
+            Some(verified_tls().map_err(|reason| OpenError::Tls { reason })?)
+        } else {
+            None
+        };
+        Ok(Self {
+            config,
+            shown: shown.to_owned(),
+            tls,
+        })
     }
 
     /// The server's URL without its password.

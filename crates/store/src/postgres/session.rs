@@ -21,19 +21,31 @@ const STATEMENTS: usize = 512;
 pub(crate) struct PostgresSession {
     pub(crate) client: Client,
     /// By text; a text is prepared once for each list of types it is used with.
-    statements: HashMap<Box<str>, Vec<(Box<[Kind]>, Statement)>>,
+    statements: HashMap<Box<str>, Vec<Prepared>>,
+}
+
+struct Prepared {
+    kinds: Box<[Kind]>,
+    statement: Statement,
 }
 
 impl PostgresSession {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client, statements: HashMap::new() }
+        Self {
+            client,
+            statements: HashMap::new(),
+        }
     }
 
     /// The types of parameters are ours, not guessed by the server: it cannot guess in `$1 IS NULL` or in `VALUES`.
     fn prepared(&mut self, sql: &str, params: &[Value]) -> Result<Statement, postgres::Error> {
         let fits = |kinds: &[Kind]| params.iter().map(Value::kind).eq(kinds.iter().copied());
-        if let Some(known) = self.statements.get(sql).and_then(|all| all.iter().find(|(kinds, _)| fits(kinds))) {
-            return Ok(known.1.clone());
+        if let Some(known) = self
+            .statements
+            .get(sql)
+            .and_then(|all| all.iter().find(|known| fits(&known.kinds)))
+        {
+            return Ok(known.statement.clone());
         }
         let kinds: Box<[Kind]> = params.iter().map(Value::kind).collect();
         let types: Vec<Type> = kinds.iter().copied().map(type_of).collect();
@@ -41,7 +53,10 @@ impl PostgresSession {
         if self.statements.len() >= STATEMENTS {
             self.statements.clear();
         }
-        self.statements.entry(sql.into()).or_default().push((kinds, statement.clone()));
+        self.statements.entry(sql.into()).or_default().push(Prepared {
+            kinds,
+            statement: statement.clone(),
+        });
         Ok(statement)
     }
 }
@@ -98,14 +113,17 @@ impl Session for PostgresSession {
 
 /// Whether a closure that met this error is worth running again.
 pub(crate) fn is_conflict(error: &postgres::Error) -> bool {
-    matches!(error.code(), Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED))
+    matches!(
+        error.code(),
+        Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)
+    )
 }
 
 /// Whether the connection is gone: the server said so (classes 08 and 57P), or nothing more can be read from it.
 pub(crate) fn is_lost(error: &postgres::Error) -> bool {
     match error.code() {
         Some(code) => code.code().starts_with("08") || code.code().starts_with("57P") || code.code() == "25P03",
-        None => error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>()),
+        None => error.is_closed() || error.source().is_some_and(<dyn Error>::is::<std::io::Error>),
     }
 }
 
@@ -122,7 +140,10 @@ fn fault(sql: &str, error: &postgres::Error) -> Fault {
         (Trouble::Lost, _) => StoreError::Unavailable { source },
         (Trouble::Conflict, _) | (_, Some("55P03" | "57014")) => StoreError::Busy { source },
         (_, Some("53100")) => StoreError::Full { source },
-        _ => StoreError::Database { statement: shown(sql), source },
+        _ => StoreError::Database {
+            statement: shown(sql),
+            source,
+        },
     };
     Fault { error, trouble }
 }
@@ -160,7 +181,10 @@ impl ToSql for Param<'_> {
 }
 
 fn read_row(row: &postgres::Row) -> Result<Row, StoreError> {
-    (0..row.len()).map(|index| cell(row, index)).collect::<Result<Vec<_>, _>>().map(Row::new)
+    (0..row.len())
+        .map(|index| cell(row, index))
+        .collect::<Result<Vec<_>, _>>()
+        .map(Row::new)
 }
 
 fn cell(row: &postgres::Row, index: usize) -> Result<Value, StoreError> {
@@ -173,7 +197,9 @@ fn cell(row: &postgres::Row, index: usize) -> Result<Value, StoreError> {
         Type::FLOAT8 => read(row, index, Kind::Float, Value::Float),
         Type::BOOL => read(row, index, Kind::Bool, Value::Bool),
         Type::BYTEA => read(row, index, Kind::Bytes, Value::Bytes),
-        _ => Err(StoreError::Corrupt { what: format!("column {index} is {ty}; cast it to a type of the store") }),
+        _ => Err(StoreError::Corrupt {
+            what: format!("column {index} is {ty}; cast it to a type of the store"),
+        }),
     }
 }
 
@@ -185,6 +211,8 @@ fn read<'r, T: FromSql<'r>>(
 ) -> Result<Value, StoreError> {
     match row.try_get::<_, Option<T>>(index) {
         Ok(found) => Ok(found.map_or(Value::Null(kind), value)),
-        Err(_) => Err(StoreError::Corrupt { what: format!("column {index} cannot be read") }),
+        Err(_) => Err(StoreError::Corrupt {
+            what: format!("column {index} cannot be read"),
+        }),
     }
 }
