@@ -1,0 +1,183 @@
+//! Why a call got no answer, in words that are kept and shown. The words are fixed: nothing that a receiver sent and
+//! no part of a URL gets into them, except a URL with its credentials masked where SonarQube's own words have it.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use rustls::CertificateError;
+
+use crate::guard::{GuardError, Unresolved};
+
+/// Why a call got no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// The address must not be called.
+    #[error(transparent)]
+    Guarded(#[from] GuardError),
+    /// The host's name has no address.
+    #[error("the host name could not be resolved")]
+    Unresolved,
+    /// Nobody listens there.
+    #[error("connection refused")]
+    Refused,
+    /// There is no way to the host.
+    #[error("the host could not be reached")]
+    Unreachable,
+    /// The operating system gave up on the connection.
+    #[error("the connection timed out")]
+    ConnectTimeout,
+    /// The limit of the whole call passed.
+    #[error("no answer within {}", limit_in_words(*.0))]
+    NoAnswer(Duration),
+    /// The receiver broke the connection off.
+    #[error("connection reset before an answer")]
+    Reset,
+    /// The receiver closed the connection.
+    #[error("connection closed before an answer")]
+    Closed,
+    /// The receiver shows a certificate that is not trusted.
+    #[error("the TLS certificate was not accepted: {0}")]
+    Certificate(&'static str),
+    /// No encrypted connection came about.
+    #[error("the TLS handshake failed")]
+    Handshake,
+    /// The receiver speaks something else.
+    #[error("the answer was not HTTP")]
+    NotHttp,
+    /// The head of the answer is larger than is read.
+    #[error("the head of the answer was too large")]
+    HeadTooLarge,
+    /// A redirect that does not say where to. Holds the masked URL of the webhook.
+    #[error("Missing HTTP header 'Location' in redirect of {0}")]
+    RedirectWithoutLocation(String),
+    /// A redirect to something that cannot be called. Holds the masked URL of the webhook.
+    #[error("Unsupported protocol in redirect of {0}")]
+    RedirectElsewhere(String),
+    /// Any other failure while connecting.
+    #[error("the connection could not be made")]
+    NotConnected,
+    /// Any other failure.
+    #[error("the call failed")]
+    Other,
+}
+
+fn limit_in_words(limit: Duration) -> String {
+    if limit.subsec_millis() == 0 {
+        format!("{} s", limit.as_secs())
+    } else {
+        format!("{} ms", limit.as_millis())
+    }
+}
+
+impl Cause {
+    /// What the client's error comes down to: the first of its sources that says something known.
+    pub(crate) fn of(error: &reqwest::Error) -> Self {
+        let mut source = error.source();
+        while let Some(inner) = source {
+            if let Some(cause) = known(inner) {
+                return cause;
+            }
+            source = inner.source();
+        }
+        if error.is_connect() {
+            Self::NotConnected
+        } else {
+            Self::Other
+        }
+    }
+}
+
+fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
+    if let Some(guarded) = error.downcast_ref::<GuardError>() {
+        return Some((*guarded).into());
+    }
+    if error.is::<Unresolved>() {
+        return Some(Cause::Unresolved);
+    }
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(known_tls(tls));
+    }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return known_io(error);
+    }
+    // The HTTP library's error type has no public name here; these are its own fixed texts.
+    match error.to_string().as_str() {
+        "connection closed before message completed" => Some(Cause::Closed),
+        "message head is too large" => Some(Cause::HeadTooLarge),
+        text if text.starts_with("invalid HTTP") => Some(Cause::NotHttp),
+        _ => None,
+    }
+}
+
+fn known_io(error: &io::Error) -> Option<Cause> {
+    // The source of an `io::Error` is its content's source, so the content itself has to be asked for.
+    if let Some(cause) = error.get_ref().and_then(|inner| known(inner)) {
+        return Some(cause);
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some(Cause::Refused),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
+            Some(Cause::Unreachable)
+        }
+        io::ErrorKind::TimedOut => Some(Cause::ConnectTimeout),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+            Some(Cause::Reset)
+        }
+        io::ErrorKind::UnexpectedEof => Some(Cause::Closed),
+        _ => None,
+    }
+}
+
+fn known_tls(error: &rustls::Error) -> Cause {
+    let rustls::Error::InvalidCertificate(reason) = error else {
+        return Cause::Handshake;
+    };
+    Cause::Certificate(match reason {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "not valid yet",
+        CertificateError::Revoked => "revoked",
+        CertificateError::UnknownIssuer => "unknown issuer",
+        CertificateError::BadSignature => "bad signature",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => "wrong host",
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => "not for servers",
+        // A self-signed certificate that calls itself an authority, as many tools make them; the type is webpki's own.
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => "self-signed",
+        _ => "not valid",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_told_in_the_unit_it_was_set_in() {
+        assert_eq!(
+            Cause::NoAnswer(Duration::from_secs(10)).to_string(),
+            "no answer within 10 s"
+        );
+        assert_eq!(
+            Cause::NoAnswer(Duration::from_millis(1500)).to_string(),
+            "no answer within 1500 ms"
+        );
+    }
+
+    #[test]
+    fn a_certificate_is_refused_with_its_reason() {
+        let wrapped = |reason| io::Error::other(rustls::Error::InvalidCertificate(reason));
+        let told = |reason| known(&wrapped(reason)).unwrap().to_string();
+        assert_eq!(
+            told(CertificateError::Expired),
+            "the TLS certificate was not accepted: expired"
+        );
+        assert_eq!(
+            told(CertificateError::UnknownIssuer),
+            "the TLS certificate was not accepted: unknown issuer"
+        );
+        assert_eq!(
+            told(CertificateError::NotValidForName),
+            "the TLS certificate was not accepted: wrong host"
+        );
+    }
+}

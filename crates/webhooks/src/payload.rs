@@ -1,0 +1,388 @@
+//! The body of a call: one compact JSON object, from what happened to bytes. Pure, and the only place that knows
+//! the order of its members, which is the order of the fields of the structs below.
+
+use std::collections::BTreeMap;
+
+use gatehook_domain::Timestamp;
+use gatehook_domain::analysis::Analysis;
+use gatehook_domain::branch::{Branch, BranchKind, BranchName};
+use gatehook_domain::gate::{ConditionStatus, ConditionVerdict, Verdict};
+use gatehook_domain::id::TaskId;
+use gatehook_domain::key::form_encoded;
+use gatehook_domain::project::Project;
+use gatehook_domain::webhook::EventKind;
+use serde::Serialize;
+
+/// What the keys of the properties that receivers are told begin with; all others stay here.
+const TOLD_PROPERTIES: &str = "sonar.analysis.";
+
+/// What receivers are to be told.
+#[derive(Debug, Clone)]
+pub struct Happened<'a> {
+    /// The project it happened to.
+    pub project: &'a Project,
+    /// The branch it happened to, when the store has it.
+    pub branch: Option<&'a Branch>,
+    /// The branch as the task named it: what is told when the store does not have it (a first report of a branch
+    /// that could not be read). Ignored beside `branch`.
+    pub named: Option<&'a BranchName>,
+    /// What happened.
+    pub kind: EventKind,
+    /// The task that caused it; none when a person changed an issue.
+    pub task: Option<&'a TaskId>,
+    /// How that task ended; succeeded when there is none.
+    pub result: TaskResult,
+    /// The analysis it is about: the one just made, or the branch's last one when an issue was changed.
+    pub analysis: Option<&'a Analysis>,
+    /// The date of an analysis that failed after its report was read so far. Ignored beside `analysis`.
+    pub analysed_at: Option<Timestamp>,
+    /// The revision of an analysis that failed after its report was read so far. Ignored beside `analysis`.
+    pub revision: Option<&'a str>,
+    /// Now. An analysis that has a date is told to have changed things at its own date, as SonarQube does.
+    pub changed_at: Timestamp,
+    /// The gate and its verdict, if one was judged. Left out of what is told about a failed task.
+    pub gate: Option<(&'a str, &'a Verdict)>,
+    /// The properties of the scanner; receivers get those that begin with `sonar.analysis.`.
+    pub properties: &'a BTreeMap<String, String>,
+}
+
+/// How a task ended, as receivers are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskResult {
+    /// It became an analysis.
+    Succeeded,
+    /// It did not.
+    Failed,
+}
+
+/// The bytes that are signed and sent.
+pub fn payload(happened: &Happened<'_>, server_url: &str) -> Vec<u8> {
+    let analysed_at = happened.analysis.map(|analysis| analysis.date).or(happened.analysed_at);
+    let revision = match happened.analysis {
+        Some(analysis) => analysis.revision.as_deref(),
+        None => happened.analysed_at.and(happened.revision),
+    };
+    let changed_at = match happened.kind {
+        EventKind::AnalysisCompleted => analysed_at.unwrap_or(happened.changed_at),
+        EventKind::GateChanged => happened.changed_at,
+    };
+    let project_url = format!(
+        "{server_url}/dashboard?id={}",
+        form_encoded(happened.project.key.as_str())
+    );
+    let gate = happened.gate.filter(|_| happened.result == TaskResult::Succeeded);
+    let body = Body {
+        server_url,
+        task_id: happened.task.map(TaskId::as_str),
+        status: match happened.result {
+            TaskResult::Succeeded => "SUCCESS",
+            TaskResult::Failed => "FAILED",
+        },
+        analysed_at: analysed_at.map(|date| date.to_string()),
+        revision,
+        changed_at: changed_at.to_string(),
+        branch: branch_body(happened, &project_url),
+        project: ProjectBody {
+            key: happened.project.key.as_str(),
+            name: &happened.project.name,
+            url: &project_url,
+        },
+        quality_gate: gate.map(|(name, verdict)| GateBody {
+            name,
+            status: verdict.status.as_str(),
+            conditions: verdict
+                .conditions
+                .iter()
+                .map(|condition| condition_body(condition, happened.kind))
+                .collect(),
+        }),
+        properties: happened
+            .properties
+            .iter()
+            .filter(|(key, _)| key.starts_with(TOLD_PROPERTIES))
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect(),
+    };
+    #[expect(
+        clippy::expect_used,
+        reason = "texts and booleans under fixed names always have a JSON form"
+    )]
+    serde_json::to_vec(&body).expect("a body of texts")
+}
+
+fn branch_body<'a>(happened: &Happened<'a>, project_url: &str) -> Option<BranchBody<'a>> {
+    let (name, kind, is_main) = match (happened.branch, happened.named) {
+        (Some(branch), _) => (Some(branch.name.as_str()), branch.kind, branch.is_main),
+        (None, Some(BranchName::Main)) => (None, BranchKind::Branch, true),
+        (None, Some(BranchName::Branch(name))) => (Some(name.as_str()), BranchKind::Branch, false),
+        (None, Some(BranchName::PullRequest(key))) => (Some(key.as_str()), BranchKind::PullRequest, false),
+        (None, None) => return None,
+    };
+    let url = match (kind, name) {
+        (BranchKind::PullRequest, Some(key)) => format!("{project_url}&pullRequest={}", form_encoded(key)),
+        (BranchKind::Branch, Some(name)) if !is_main => format!("{project_url}&branch={}", form_encoded(name)),
+        _ => project_url.to_owned(),
+    };
+    Some(BranchBody {
+        name,
+        kind: kind.as_str(),
+        is_main,
+        url,
+    })
+}
+
+fn condition_body(condition: &ConditionVerdict, kind: EventKind) -> ConditionBody<'_> {
+    // SonarQube's live judging knows no missing value: a condition without one is fine.
+    let status = match (condition.status, kind) {
+        (ConditionStatus::NoValue, EventKind::GateChanged) => ConditionStatus::Ok,
+        (status, _) => status,
+    };
+    ConditionBody {
+        metric: condition.metric.key,
+        operator: condition.operator.payload_word(),
+        value: condition.value.as_deref(),
+        status: status.as_str(),
+        error_threshold: &condition.threshold,
+        on_leak_period: condition.on_new_code(),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    server_url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_id: Option<&'a str>,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analysed_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<&'a str>,
+    changed_at: String,
+    project: ProjectBody<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    branch: Option<BranchBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality_gate: Option<GateBody<'a>>,
+    properties: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct ProjectBody<'a> {
+    key: &'a str,
+    name: &'a str,
+    url: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BranchBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    is_main: bool,
+    url: String,
+}
+
+#[derive(Serialize)]
+struct GateBody<'a> {
+    name: &'a str,
+    status: &'static str,
+    conditions: Vec<ConditionBody<'a>>,
+}
+
+/// All members are texts except `onLeakPeriod`, which today's SonarQube no longer sends and one receiver needs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConditionBody<'a> {
+    metric: &'a str,
+    operator: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+    status: &'static str,
+    error_threshold: &'a str,
+    on_leak_period: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatehook_domain::gate::{GateStatus, Operator};
+    use gatehook_domain::id::{AnalysisId, BranchId, ProjectId};
+    use gatehook_domain::key::ProjectKey;
+    use gatehook_domain::metric::Metric;
+    use gatehook_domain::project::Visibility;
+
+    const SERVER: &str = "https://gates.example";
+    const DATE: Timestamp = Timestamp::from_millis(1_500_000_000_999);
+    const NOW: Timestamp = Timestamp::from_millis(1_500_000_060_000);
+
+    fn project() -> Project {
+        Project {
+            id: ProjectId::parse("p").unwrap(),
+            key: ProjectKey::parse("org.acme:shop").unwrap(),
+            name: "Shop <Grün> & Söhne".to_owned(),
+            visibility: Visibility::Private,
+            created_at: NOW,
+        }
+    }
+
+    fn branch(name: &str, kind: BranchKind, is_main: bool) -> Branch {
+        Branch {
+            id: BranchId::parse("b").unwrap(),
+            project: project().id,
+            kind,
+            name: name.to_owned(),
+            is_main,
+            source: None,
+            target: None,
+            title: None,
+            created_at: NOW,
+            last_analysis: None,
+            revision: 0,
+        }
+    }
+
+    fn analysis() -> Analysis {
+        Analysis {
+            id: AnalysisId::parse("a").unwrap(),
+            project: project().id,
+            branch: BranchId::parse("b").unwrap(),
+            task: TaskId::parse("task-1").unwrap(),
+            date: DATE,
+            version: None,
+            build: None,
+            revision: Some("c739069ec7105e01303e8b3065a81141aad9f129".to_owned()),
+            period: None,
+            properties: properties(),
+        }
+    }
+
+    fn properties() -> BTreeMap<String, String> {
+        let pairs = [
+            ("sonar.analysis.buildNumber", "12345"),
+            ("sonar.analysis.note", "a \"quoted\" line\n"),
+            ("sonar.analysis", "not told"),
+            ("Sonar.analysis.x", "not told"),
+            ("sonar.login", "not told"),
+        ];
+        pairs
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    fn condition(metric: &str, operator: Operator, threshold: &str, value: Option<&str>) -> ConditionVerdict {
+        ConditionVerdict {
+            metric: Metric::find(metric).unwrap(),
+            operator,
+            threshold: threshold.to_owned(),
+            value: value.map(str::to_owned),
+            status: value.map_or(ConditionStatus::NoValue, |_| ConditionStatus::Error),
+        }
+    }
+
+    fn verdict() -> Verdict {
+        Verdict {
+            status: GateStatus::Error,
+            conditions: vec![
+                condition("new_reliability_rating", Operator::GreaterThan, "1", Some("3")),
+                condition("new_coverage", Operator::LessThan, "80", None),
+                condition("coverage", Operator::LessThan, "80.5", Some("74.0")),
+            ],
+            ignored_conditions: false,
+        }
+    }
+
+    fn told(happened: &Happened<'_>) -> String {
+        String::from_utf8(payload(happened, SERVER)).unwrap()
+    }
+
+    #[test]
+    fn an_analysis_is_told_in_the_documented_order() {
+        let (project, branch, analysis, verdict) = (
+            project(),
+            branch("main", BranchKind::Branch, true),
+            analysis(),
+            verdict(),
+        );
+        let task = TaskId::parse("task-1").unwrap();
+        insta::assert_snapshot!(told(&Happened {
+            project: &project,
+            branch: Some(&branch),
+            named: None,
+            kind: EventKind::AnalysisCompleted,
+            task: Some(&task),
+            result: TaskResult::Succeeded,
+            analysis: Some(&analysis),
+            analysed_at: None,
+            revision: None,
+            changed_at: NOW,
+            gate: Some(("Sonar way", &verdict)),
+            properties: &analysis.properties,
+        }), @r#"{"serverUrl":"https://gates.example","taskId":"task-1","status":"SUCCESS","analysedAt":"2017-07-14T02:40:00+0000","revision":"c739069ec7105e01303e8b3065a81141aad9f129","changedAt":"2017-07-14T02:40:00+0000","project":{"key":"org.acme:shop","name":"Shop <Grün> & Söhne","url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"branch":{"name":"main","type":"BRANCH","isMain":true,"url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"qualityGate":{"name":"Sonar way","status":"ERROR","conditions":[{"metric":"new_reliability_rating","operator":"GREATER_THAN","value":"3","status":"ERROR","errorThreshold":"1","onLeakPeriod":true},{"metric":"new_coverage","operator":"LESS_THAN","status":"NO_VALUE","errorThreshold":"80","onLeakPeriod":true},{"metric":"coverage","operator":"LESS_THAN","value":"74.0","status":"ERROR","errorThreshold":"80.5","onLeakPeriod":false}]},"properties":{"sonar.analysis.buildNumber":"12345","sonar.analysis.note":"a \"quoted\" line\n"}}"#);
+    }
+
+    #[test]
+    fn a_changed_gate_is_told_without_a_task_and_without_missing_values() {
+        let (project, branch, analysis, verdict) = (
+            project(),
+            branch("feature/a b", BranchKind::Branch, false),
+            analysis(),
+            verdict(),
+        );
+        insta::assert_snapshot!(told(&Happened {
+            project: &project,
+            branch: Some(&branch),
+            named: None,
+            kind: EventKind::GateChanged,
+            task: None,
+            result: TaskResult::Succeeded,
+            analysis: Some(&analysis),
+            analysed_at: None,
+            revision: None,
+            changed_at: NOW,
+            gate: Some(("Strict", &verdict)),
+            properties: &analysis.properties,
+        }), @r#"{"serverUrl":"https://gates.example","status":"SUCCESS","analysedAt":"2017-07-14T02:40:00+0000","revision":"c739069ec7105e01303e8b3065a81141aad9f129","changedAt":"2017-07-14T02:41:00+0000","project":{"key":"org.acme:shop","name":"Shop <Grün> & Söhne","url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"branch":{"name":"feature/a b","type":"BRANCH","isMain":false,"url":"https://gates.example/dashboard?id=org.acme%3Ashop&branch=feature%2Fa+b"},"qualityGate":{"name":"Strict","status":"ERROR","conditions":[{"metric":"new_reliability_rating","operator":"GREATER_THAN","value":"3","status":"ERROR","errorThreshold":"1","onLeakPeriod":true},{"metric":"new_coverage","operator":"LESS_THAN","status":"OK","errorThreshold":"80","onLeakPeriod":true},{"metric":"coverage","operator":"LESS_THAN","value":"74.0","status":"ERROR","errorThreshold":"80.5","onLeakPeriod":false}]},"properties":{"sonar.analysis.buildNumber":"12345","sonar.analysis.note":"a \"quoted\" line\n"}}"#);
+    }
+
+    #[test]
+    fn a_failed_task_is_told_without_a_gate() {
+        let (project, verdict, none) = (project(), verdict(), BTreeMap::new());
+        let task = TaskId::parse("task-1").unwrap();
+        let pull_request = branch("pr/17", BranchKind::PullRequest, false);
+        let read = Happened {
+            project: &project,
+            branch: Some(&pull_request),
+            named: None,
+            kind: EventKind::AnalysisCompleted,
+            task: Some(&task),
+            result: TaskResult::Failed,
+            analysis: None,
+            analysed_at: Some(DATE),
+            revision: Some("c739069"),
+            changed_at: NOW,
+            gate: Some(("Sonar way", &verdict)),
+            properties: &none,
+        };
+        insta::assert_snapshot!(told(&read), @r#"{"serverUrl":"https://gates.example","taskId":"task-1","status":"FAILED","analysedAt":"2017-07-14T02:40:00+0000","revision":"c739069","changedAt":"2017-07-14T02:40:00+0000","project":{"key":"org.acme:shop","name":"Shop <Grün> & Söhne","url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"branch":{"name":"pr/17","type":"PULL_REQUEST","isMain":false,"url":"https://gates.example/dashboard?id=org.acme%3Ashop&pullRequest=pr%2F17"},"properties":{}}"#);
+
+        // A report that could not be read at all: what the task itself knows is told, and no more.
+        let unread = Happened {
+            branch: None,
+            analysed_at: None,
+            ..read
+        };
+        let main = Happened {
+            named: Some(&BranchName::Main),
+            ..unread.clone()
+        };
+        insta::assert_snapshot!(told(&main), @r#"{"serverUrl":"https://gates.example","taskId":"task-1","status":"FAILED","changedAt":"2017-07-14T02:41:00+0000","project":{"key":"org.acme:shop","name":"Shop <Grün> & Söhne","url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"branch":{"type":"BRANCH","isMain":true,"url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"properties":{}}"#);
+        let named = BranchName::Branch("new".to_owned());
+        assert!(told(&Happened { named: Some(&named), ..unread }).contains(
+            r#""branch":{"name":"new","type":"BRANCH","isMain":false,"url":"https://gates.example/dashboard?id=org.acme%3Ashop&branch=new"}"#
+        ));
+    }
+}

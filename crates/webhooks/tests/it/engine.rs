@@ -1,0 +1,454 @@
+//! From what happened to what arrived: the outbox and the engine over a store and real sockets.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use gatehook_domain::branch::{Branch, BranchKind};
+use gatehook_domain::id::{BranchId, DeliveryId, EventId, NodeId, ProjectId, WebhookId};
+use gatehook_domain::key::ProjectKey;
+use gatehook_domain::project::{Project, Visibility};
+use gatehook_domain::setting::VALIDATE_WEBHOOKS;
+use gatehook_domain::webhook::{Delivery, DeliveryStatus, EventKind, Webhook, WebhookUrl};
+use gatehook_store::delivery::DeliveryFilter;
+use gatehook_store::testing::{TestStore, open_sqlite};
+use gatehook_store::{Store, StoreError, Tx, branch, delivery, project, setting, webhook};
+use gatehook_webhooks::guard::GuardError;
+use gatehook_webhooks::purge::purge;
+use gatehook_webhooks::signature::verify;
+use gatehook_webhooks::{
+    Engine, EngineConfig, EngineHandle, Happened, Sender, SenderConfig, ServerUrl, TaskResult, record,
+};
+use secrecy::SecretString;
+use tempfile::TempDir;
+
+use crate::receiver::{Answer, Received, Receiver};
+
+const SECRET: &str = "0123456789abcdef";
+
+struct House {
+    opened: TestStore,
+    _folder: TempDir,
+}
+
+impl House {
+    /// A project with its main branch, and the guard off, because every receiver here is on this machine.
+    async fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let opened = open_sqlite(folder.path()).await;
+        opened
+            .store
+            .write(|tx| {
+                project::insert(tx, &shop(tx))?;
+                branch::insert(tx, &main_branch(tx))?;
+                setting::set(tx, VALIDATE_WEBHOOKS, None, "false")
+            })
+            .await
+            .unwrap();
+        Self {
+            opened,
+            _folder: folder,
+        }
+    }
+
+    fn store(&self) -> &Store {
+        &self.opened.store
+    }
+
+    async fn add_webhook(&self, name: &'static str, url: String, global: bool) -> WebhookId {
+        let added = self.store().write(move |tx| {
+            let now = tx.now();
+            let id: WebhookId = tx.new_id();
+            let webhook = Webhook {
+                id: id.clone(),
+                project: (!global).then(|| shop(tx).id),
+                name: name.to_owned(),
+                url: WebhookUrl::parse(&url).unwrap(),
+                secret: Some(SECRET.into()),
+                created_at: now,
+                updated_at: now,
+            };
+            webhook::insert(tx, &webhook)?;
+            Ok::<_, StoreError>(id)
+        });
+        added.await.unwrap()
+    }
+
+    /// Something happens, told apart by a property.
+    async fn happen(&self, mark: &'static str) -> Option<EventId> {
+        self.store().write(move |tx| happen(tx, mark)).await.unwrap()
+    }
+
+    fn engine(&self) -> EngineHandle {
+        let node = self.store().ambient().new_id();
+        let sender = Sender::new(SenderConfig::new("0"), self.store().ambient().clone()).unwrap();
+        Engine::start(self.store().clone(), sender, EngineConfig { node })
+    }
+
+    /// All deliveries, oldest first.
+    async fn deliveries(&self) -> Vec<Delivery> {
+        let found = self
+            .store()
+            .read(|tx| delivery::search(tx, &DeliveryFilter::Project(shop(tx).id), 1, 500));
+        let (mut found, _) = found.await.unwrap();
+        found.sort_by(|one, other| one.id.cmp(&other.id));
+        found
+    }
+
+    /// Waits until nothing is owed any more.
+    async fn settled(&self) -> Vec<Delivery> {
+        let settled = async {
+            while self.store().read(delivery::count_pending).await.unwrap() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), settled)
+            .await
+            .expect("deliveries end");
+        self.deliveries().await
+    }
+}
+
+fn shop(tx: &Tx<'_>) -> Project {
+    Project {
+        id: ProjectId::parse("shop").unwrap(),
+        key: ProjectKey::parse("org:shop").unwrap(),
+        name: "Shop".to_owned(),
+        visibility: Visibility::Private,
+        created_at: tx.now(),
+    }
+}
+
+fn main_branch(tx: &Tx<'_>) -> Branch {
+    Branch {
+        id: BranchId::parse("main-branch").unwrap(),
+        project: shop(tx).id,
+        kind: BranchKind::Branch,
+        name: "main".to_owned(),
+        is_main: true,
+        source: None,
+        target: None,
+        title: None,
+        created_at: tx.now(),
+        last_analysis: None,
+        revision: 0,
+    }
+}
+
+fn happen(tx: &mut Tx<'_>, mark: &str) -> Result<Option<EventId>, StoreError> {
+    let (project, branch) = (shop(tx), main_branch(tx));
+    let happened = Happened {
+        project: &project,
+        branch: Some(&branch),
+        named: None,
+        kind: EventKind::GateChanged,
+        task: None,
+        result: TaskResult::Succeeded,
+        analysis: None,
+        analysed_at: None,
+        revision: None,
+        changed_at: tx.now(),
+        gate: None,
+        properties: &BTreeMap::from([("sonar.analysis.mark".to_owned(), mark.to_owned())]),
+    };
+    record(tx, &ServerUrl::new("http://gates.example/"), &happened)
+}
+
+fn mark(received: &Received) -> String {
+    let body = String::from_utf8(received.body.clone()).unwrap();
+    body.split_once(r#""sonar.analysis.mark":""#)
+        .unwrap()
+        .1
+        .trim_end_matches("\"}}")
+        .to_owned()
+}
+
+#[tokio::test]
+async fn what_happened_is_delivered_once_to_the_projects_webhooks_and_then_to_the_global_ones() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await;
+    house.add_webhook("a global", receiver.url("/global"), true).await;
+    house.add_webhook("b", receiver.url("/b"), false).await;
+    house.add_webhook("a", receiver.url("/a"), false).await;
+    let event = house.happen("one").await.unwrap();
+
+    let recorded = house.deliveries().await;
+    assert_eq!(
+        recorded
+            .iter()
+            .map(|delivery| delivery.name.as_str())
+            .collect::<Vec<_>>(),
+        ["a", "b", "a global"]
+    );
+    assert!(
+        recorded
+            .iter()
+            .all(|delivery| delivery.event == event && delivery.status == DeliveryStatus::Pending)
+    );
+
+    let engine = house.engine();
+    let settled = house.settled().await;
+    engine.stop().await;
+    assert!(
+        settled
+            .iter()
+            .all(|delivery| delivery.status == DeliveryStatus::Delivered && delivery.attempts == 1)
+    );
+    assert_eq!(settled[0].last.as_ref().unwrap().http_status, Some(200));
+
+    let received = receiver.received();
+    assert_eq!(received.len(), 3);
+    let kept = house
+        .store()
+        .read(move |tx| delivery::event(tx, &event))
+        .await
+        .unwrap()
+        .unwrap();
+    for call in &received {
+        assert_eq!(call.body, kept.payload);
+        assert!(verify(
+            &SecretString::from(SECRET),
+            &call.body,
+            &call.headers["x-sonar-webhook-hmac-sha256"]
+        ));
+        assert_eq!(call.headers["x-gatehook-event"], "gate.changed");
+    }
+    assert!(String::from_utf8_lossy(&kept.payload).starts_with(r#"{"serverUrl":"http://gates.example","status""#));
+}
+
+#[tokio::test]
+async fn without_a_webhook_nothing_is_recorded() {
+    let house = House::new().await;
+    assert_eq!(house.happen("unheard").await, None);
+    assert!(house.deliveries().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_rolled_back_leaves_nothing_to_deliver() {
+    let house = House::new().await;
+    house.add_webhook("a", "http://127.0.0.1:9/".to_owned(), false).await;
+    let rolled_back = house.store().write(|tx| {
+        happen(tx, "undone")?;
+        Err::<(), _>(StoreError::Closed)
+    });
+    assert!(rolled_back.await.is_err());
+    assert!(house.deliveries().await.is_empty());
+}
+
+#[tokio::test]
+async fn events_arrive_at_a_webhook_in_the_order_in_which_they_happened() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await;
+    house.add_webhook("a", receiver.url("/"), false).await;
+    let marks = ["1", "2", "3", "4", "5", "6", "7", "8"];
+    for mark in marks {
+        house.opened.clock.advance(Duration::from_millis(1));
+        house.happen(mark).await;
+    }
+    let engine = house.engine();
+    let arrived: Vec<_> = receiver.wait_for(marks.len()).await.iter().map(mark).collect();
+    assert_eq!(arrived, marks);
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_wake_delivers_what_happened_while_the_engine_slept_and_stopping_waits_for_the_call() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await;
+    house.add_webhook("a", receiver.url("/"), false).await;
+    let engine = house.engine();
+    for (calls, mark) in [(1, "one"), (2, "two")] {
+        house.happen(mark).await;
+        engine.waker().wake();
+        receiver.wait_for(calls).await;
+    }
+    engine.stop().await;
+    let deliveries = house.deliveries().await;
+    assert!(
+        deliveries
+            .iter()
+            .all(|delivery| delivery.status == DeliveryStatus::Delivered),
+        "{deliveries:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_a_crash_cut_off_is_made_again_after_the_restart_under_the_same_id() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Hang, Answer::Status(200)]).await;
+    house.add_webhook("a", receiver.url("/"), false).await;
+    house.happen("one").await;
+    let engine = house.engine();
+    receiver.wait_for(1).await;
+    drop(engine);
+    assert_eq!(house.deliveries().await[0].status, DeliveryStatus::Pending);
+
+    let engine = house.engine();
+    let settled = house.settled().await;
+    engine.stop().await;
+    assert_eq!(
+        (settled.len(), settled[0].status, settled[0].attempts),
+        (1, DeliveryStatus::Delivered, 2)
+    );
+    let received = receiver.received();
+    assert_eq!(received.len(), 2);
+    assert_eq!(
+        received[0].headers["x-gatehook-delivery"],
+        received[1].headers["x-gatehook-delivery"]
+    );
+    assert_eq!(received[1].headers["x-gatehook-attempt"], "2");
+}
+
+#[tokio::test]
+async fn what_a_dead_node_had_claimed_is_delivered_when_its_lease_is_over() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await;
+    house.add_webhook("a", receiver.url("/"), false).await;
+    let engine = house.engine();
+    house.happen("first").await;
+    engine.wake();
+    house.settled().await;
+
+    house.happen("owed").await;
+    let claimed = house.store().write(|tx| {
+        let dead = NodeId::parse("dead").unwrap();
+        delivery::claim(tx, &dead, tx.now(), tx.now().plus(Duration::from_mins(1)), 10)
+    });
+    assert_eq!(claimed.await.unwrap().len(), 1);
+    // An event that is due proves that the engine has looked and left the claimed one alone.
+    house.opened.clock.advance(Duration::from_secs(59));
+    house.happen("after").await;
+    engine.wake();
+    let before: Vec<_> = receiver.wait_for(2).await.iter().map(mark).collect();
+    assert_eq!(before, ["first", "after"]);
+
+    house.opened.clock.advance(Duration::from_secs(1));
+    engine.wake();
+    house.settled().await;
+    engine.stop().await;
+    assert_eq!(
+        receiver.received().iter().map(mark).collect::<Vec<_>>(),
+        ["first", "after", "owed"]
+    );
+}
+
+#[tokio::test]
+async fn the_guard_is_on_unless_it_was_switched_off_and_the_setting_holds_at_once() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await;
+    house.add_webhook("a", receiver.url("/"), false).await;
+    let engine = house.engine();
+    house
+        .store()
+        .write(|tx| setting::reset(tx, VALIDATE_WEBHOOKS, None))
+        .await
+        .unwrap();
+    house.happen("one").await;
+    engine.wake();
+    let refused = house.settled().await[0].clone();
+    assert_eq!(refused.status, DeliveryStatus::Failed);
+    assert_eq!(refused.last.unwrap().error, Some(GuardError::Forbidden.to_string()));
+
+    house
+        .store()
+        .write(|tx| setting::set(tx, VALIDATE_WEBHOOKS, None, "false"))
+        .await
+        .unwrap();
+    house.happen("two").await;
+    engine.wake();
+    house.settled().await;
+    engine.stop().await;
+    assert_eq!(receiver.received().iter().map(mark).collect::<Vec<_>>(), ["two"]);
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn credentials_and_secrets_reach_neither_the_log_nor_what_is_kept_of_a_call() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    // For the whole process: one for this thread only would miss what other tests' threads have met first.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .init();
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(200), Answer::Status(302), Answer::Status(503)]).await;
+    house
+        .add_webhook(
+            "chat",
+            format!("http://robot:hunter22@{}/hook", receiver.address),
+            false,
+        )
+        .await;
+    let engine = house.engine();
+    for mark in ["sent", "redirected", "refused"] {
+        house.happen(mark).await;
+        engine.wake();
+        house.settled().await;
+    }
+    engine.stop().await;
+    let shown = format!("http://*****:********@{}/hook", receiver.address);
+    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let kept = format!("{:?}", house.deliveries().await);
+    // The last one is how both stand in the header.
+    for hidden in ["hunter22", "robot", SECRET, "cm9ib3Q6aHVudGVyMjI"] {
+        assert!(!log.contains(hidden), "{hidden} in {log}");
+        assert!(!kept.contains(hidden), "{hidden} in {kept}");
+    }
+    assert!(
+        log.contains(&format!(
+            "DEBUG gatehook_webhooks::engine: Sent webhook 'chat' | url={shown} | time="
+        )),
+        "{log}"
+    );
+    let redirect = format!("Missing HTTP header 'Location' in redirect of {shown}");
+    let failed = format!("WARN gatehook_webhooks::engine: Failed to send webhook 'chat' | url={shown} |");
+    assert!(log.contains(&format!("{failed} message={redirect}")), "{log}");
+    assert!(
+        log.lines()
+            .any(|line| line.contains(&failed) && line.contains("| status=503")),
+        "{log}"
+    );
+    assert!(kept.contains(&redirect));
+}
+
+#[tokio::test]
+async fn records_of_ended_deliveries_are_forgotten_after_thirty_days_and_owed_ones_never() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await;
+    house.add_webhook("a", receiver.url("/"), false).await;
+    house.happen("ended").await;
+    let engine = house.engine();
+    house.settled().await;
+    engine.stop().await;
+    house.happen("owed").await;
+
+    let days = |days: u64| Duration::from_hours(days * 24);
+    house.opened.clock.advance(days(30));
+    assert_eq!(purge(house.store()).await.unwrap(), 0);
+    house.opened.clock.advance(Duration::from_millis(1));
+    assert_eq!(purge(house.store()).await.unwrap(), 1);
+    let left: Vec<DeliveryId> = house
+        .deliveries()
+        .await
+        .into_iter()
+        .map(|delivery| delivery.id)
+        .collect();
+    assert_eq!(left.len(), 1);
+    assert_eq!(house.deliveries().await[0].status, DeliveryStatus::Pending);
+}

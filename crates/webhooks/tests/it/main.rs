@@ -1,0 +1,8 @@
+//! Calls over real sockets, to receivers that behave and that do not.
+
+#[cfg(test)]
+mod engine;
+#[cfg(test)]
+mod receiver;
+#[cfg(test)]
+mod sender;
