@@ -589,3 +589,11 @@ async fn a_connection_that_is_lost_during_the_commit_is_not_hidden() {
     assert_eq!(runs.load(Ordering::SeqCst), 1);
     assert!(names(&test.store).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_connection_without_tls_is_refused_when_tls_is_demanded() {
+    let (url, _database) = testing::postgres_database().await;
+    let demanding = format!("{url}?sslmode=verify-full").parse().unwrap();
+    let error = reopen(&testing::config(demanding)).await.unwrap_err();
+    assert!(matches!(error, OpenError::Connect { .. }), "{error:?}");
+}
