@@ -1,6 +1,6 @@
 //! The delivery engine: claims what is due, has it sent, writes down what came of it.
 //!
-//! A claim leases deliveries to this node for [`LEASE`]; the call is made outside any transaction; one short
+//! A claim leases deliveries to this node for a minute; the call is made outside any transaction; one short
 //! transaction ends it. When the process dies in between, the lease runs out (or the next start on the same file gives it back)
 //! and the delivery is made again, with the same id: at least once, never forgotten.
 
@@ -9,21 +9,19 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use gatehook_domain::Timestamp;
 use gatehook_domain::id::{NodeId, WebhookId};
 use gatehook_domain::setting::VALIDATE_WEBHOOKS;
-use gatehook_domain::webhook::{Attempt, Delivery, Event, Webhook};
 use gatehook_store::{Engine as StoreEngine, Store, StoreError, Tx, delivery, setting};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::deliver::{Claimed, deliver};
 use crate::lanes::Lanes;
-use crate::policy::after;
 use crate::purge::purge_hourly;
-use crate::sender::{Call, Sender};
+use crate::sender::Sender;
 
 /// The most deliveries a node holds at once, being sent or waiting in their lanes.
 const HELD: usize = 64;
@@ -35,10 +33,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// The shortest such time after a look that found nothing.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 /// Pauses after a failure of the store: they double from the first to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LAST_PAUSE: Duration = Duration::from_secs(10);
-/// How often the end of a call is tried to be written down before it is left to the lease.
-const COMPLETION_TRIES: u32 = 6;
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const LAST_PAUSE: Duration = Duration::from_secs(10);
 /// What is left over of a call after its time limit: the rest of the body, and the end written down.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 
@@ -131,16 +127,6 @@ impl Drop for EngineHandle {
         self.engine.abort();
         self.purge.abort();
     }
-}
-
-/// A delivery that is this node's to make.
-#[derive(Debug, Clone)]
-struct Claimed {
-    delivery: Delivery,
-    event: Event,
-    webhook: Webhook,
-    /// What `sonar.validateWebhooks` said when it was claimed.
-    guarded: bool,
 }
 
 struct Running {
@@ -322,64 +308,4 @@ fn said(given_back: Result<u64, StoreError>) {
 /// Whether webhooks to inner addresses are refused; they are unless somebody said `false`.
 fn guards(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
     Ok(setting::get(tx, VALIDATE_WEBHOOKS, None)?.is_none_or(|set| !set.trim().eq_ignore_ascii_case("false")))
-}
-
-/// Makes one call and writes down what came of it.
-async fn deliver(store: Store, sender: Sender, node: NodeId, claimed: Claimed) {
-    let call = Call {
-        url: claimed.webhook.url.clone(),
-        secret: claimed.webhook.secret.clone(),
-        project_key: claimed.event.project_key.clone(),
-        kind: claimed.event.kind,
-        delivery: claimed.delivery.id.clone(),
-        number: claimed.delivery.attempts,
-        body: Bytes::from(claimed.event.payload),
-    };
-    let attempt = sender.send(&call, claimed.guarded).await;
-    log(&claimed.webhook, &attempt);
-    let mut pause = FIRST_PAUSE;
-    for tries_left in (0..COMPLETION_TRIES).rev() {
-        let (id, node, attempt) = (call.delivery.clone(), node.clone(), attempt.clone());
-        let completed = store
-            .write(move |tx| {
-                let outcome = after(&attempt, tx.ambient().now());
-                delivery::complete(tx, &id, &node, &attempt, outcome)
-            })
-            .await;
-        match completed {
-            Ok(true) => return,
-            Ok(false) => {
-                tracing::warn!(delivery = %call.delivery, "the lease of a webhook call was lost, or its webhook deleted");
-                return;
-            }
-            Err(error) => {
-                let error = &error as &dyn StdError;
-                tracing::error!(error, delivery = %call.delivery, tries_left, "a webhook call could not be written down");
-            }
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LAST_PAUSE);
-    }
-}
-
-/// SonarQube's lines, which people's log searches know; the URL is masked, and what is no success is a warning.
-fn log(webhook: &Webhook, attempt: &Attempt) {
-    let name: String = webhook
-        .name
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect();
-    let (url, time) = (webhook.url.masked(), attempt.duration_ms);
-    match (attempt.http_status, &attempt.error) {
-        (Some(status), _) if attempt.succeeded() => {
-            tracing::debug!("Sent webhook '{name}' | url={url} | time={time}ms | status={status}");
-        }
-        (Some(status), _) => {
-            tracing::warn!("Failed to send webhook '{name}' | url={url} | time={time}ms | status={status}");
-        }
-        (None, error) => {
-            let message = error.as_deref().unwrap_or("no answer");
-            tracing::warn!("Failed to send webhook '{name}' | url={url} | message={message}");
-        }
-    }
 }

@@ -412,12 +412,12 @@ async fn credentials_and_secrets_reach_neither_the_log_nor_what_is_kept_of_a_cal
     }
     assert!(
         log.contains(&format!(
-            "DEBUG gatehook_webhooks::engine: Sent webhook 'chat' | url={shown} | time="
+            "DEBUG gatehook_webhooks::deliver: Sent webhook 'chat' | url={shown} | time="
         )),
         "{log}"
     );
     let redirect = format!("Missing HTTP header 'Location' in redirect of {shown}");
-    let failed = format!("WARN gatehook_webhooks::engine: Failed to send webhook 'chat' | url={shown} |");
+    let failed = format!("WARN gatehook_webhooks::deliver: Failed to send webhook 'chat' | url={shown} |");
     assert!(log.contains(&format!("{failed} message={redirect}")), "{log}");
     assert!(
         log.lines()
