@@ -4,8 +4,9 @@ use std::error::Error as StdError;
 
 use bytes::Bytes;
 use gatehook_domain::id::NodeId;
+use gatehook_domain::setting::VALIDATE_WEBHOOKS;
 use gatehook_domain::webhook::{Attempt, Delivery, Event, Webhook};
-use gatehook_store::{Store, delivery};
+use gatehook_store::{Store, StoreError, Tx, delivery, setting};
 
 use crate::engine::{FIRST_PAUSE, LAST_PAUSE};
 use crate::policy::after;
@@ -20,8 +21,6 @@ pub(crate) struct Claimed {
     pub(crate) delivery: Delivery,
     pub(crate) event: Event,
     pub(crate) webhook: Webhook,
-    /// What `sonar.validateWebhooks` said when it was claimed.
-    pub(crate) guarded: bool,
 }
 
 /// Makes one call and writes down what came of it.
@@ -35,7 +34,15 @@ pub(crate) async fn deliver(store: Store, sender: Sender, node: NodeId, claimed:
         number: claimed.delivery.attempts,
         body: Bytes::from(claimed.event.payload),
     };
-    let attempt = sender.send(&call, claimed.guarded).await;
+    let guarded = match store.read(guards).await {
+        Ok(guarded) => guarded,
+        Err(error) => {
+            let error = &error as &dyn StdError;
+            tracing::error!(error, delivery = %call.delivery, "a webhook call was put off until its lease runs out");
+            return;
+        }
+    };
+    let attempt = sender.send(&call, guarded).await;
     log(&claimed.webhook, &attempt);
     let mut pause = FIRST_PAUSE;
     for tries_left in (0..COMPLETION_TRIES).rev() {
@@ -60,6 +67,11 @@ pub(crate) async fn deliver(store: Store, sender: Sender, node: NodeId, claimed:
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LAST_PAUSE);
     }
+}
+
+/// Whether webhooks to inner addresses are refused; they are unless somebody said `false`.
+fn guards(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+    Ok(setting::get(tx, VALIDATE_WEBHOOKS, None)?.is_none_or(|set| !set.trim().eq_ignore_ascii_case("false")))
 }
 
 /// SonarQube's lines, which people's log searches know; the URL is masked, and what is no success is a warning.

@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use gatehook_domain::Timestamp;
 use gatehook_domain::id::{NodeId, WebhookId};
-use gatehook_domain::setting::VALIDATE_WEBHOOKS;
-use gatehook_store::{Engine as StoreEngine, Store, StoreError, Tx, delivery, setting};
+use gatehook_store::{Engine as StoreEngine, Store, StoreError, delivery};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -220,17 +219,12 @@ impl Running {
                 } else {
                     None
                 };
-                if claimed.is_empty() {
-                    return Ok((Vec::new(), next_due));
-                }
-                let guarded = guards(tx)?;
                 let claimed = claimed
                     .into_iter()
                     .map(|(delivery, event, webhook)| Claimed {
                         delivery,
                         event,
                         webhook,
-                        guarded,
                     })
                     .collect();
                 Ok((claimed, next_due))
@@ -303,9 +297,4 @@ fn said(given_back: Result<u64, StoreError>) {
             );
         }
     }
-}
-
-/// Whether webhooks to inner addresses are refused; they are unless somebody said `false`.
-fn guards(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    Ok(setting::get(tx, VALIDATE_WEBHOOKS, None)?.is_none_or(|set| !set.trim().eq_ignore_ascii_case("false")))
 }
