@@ -20,7 +20,7 @@ pub struct Component {
     pub language: Option<String>,
     /// False when the last analysis no longer had it.
     pub enabled: bool,
-    /// The hashes of its lines (see `tracking::LineHash`), for tracking moved issues; 8 bytes a line.
+    /// The hashes of its lines (see `tracking::short_hash`), for tracking moved issues; 8 bytes a line.
     pub line_hashes: Vec<u8>,
 }
 

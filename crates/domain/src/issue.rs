@@ -381,10 +381,10 @@ pub(crate) mod testing {
                     (kind, impacts)
                 };
                 Issue {
-                    status,
-                    resolution,
                     kind,
                     severity,
+                    status,
+                    resolution,
                     impacts,
                     effort,
                     ..issue()

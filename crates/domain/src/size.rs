@@ -118,20 +118,20 @@ fn measure_coverage(facts: &FileFacts<'_>, measures: &mut Measures) {
     let overall = Covered::of(facts.coverage.iter());
     if overall.lines > 0 || overall.conditions > 0 {
         measures.set_int("lines_to_cover", overall.lines);
-        measures.set_int("uncovered_lines", overall.lines - overall.covered_lines);
+        measures.set_int("uncovered_lines", overall.lines - overall.ran);
     }
     if overall.conditions > 0 {
         measures.set_int("conditions_to_cover", overall.conditions);
-        measures.set_int("uncovered_conditions", overall.conditions - overall.covered_conditions);
+        measures.set_int("uncovered_conditions", overall.conditions - overall.taken);
     }
     // A condition on new code has nothing to judge when nothing new can be covered, but it is known that there is
     // nothing: the counts are there.
     if let Some(new_lines) = facts.new_lines {
         let new = Covered::of(facts.coverage.iter().filter(|cover| new_lines.contains(&cover.line)));
         measures.set_int("new_lines_to_cover", new.lines);
-        measures.set_int("new_uncovered_lines", new.lines - new.covered_lines);
+        measures.set_int("new_uncovered_lines", new.lines - new.ran);
         measures.set_int("new_conditions_to_cover", new.conditions);
-        measures.set_int("new_uncovered_conditions", new.conditions - new.covered_conditions);
+        measures.set_int("new_uncovered_conditions", new.conditions - new.taken);
     }
 }
 
@@ -139,9 +139,9 @@ fn measure_coverage(facts: &FileFacts<'_>, measures: &mut Measures) {
 #[derive(Default)]
 struct Covered {
     lines: i64,
-    covered_lines: i64,
+    ran: i64,
     conditions: i64,
-    covered_conditions: i64,
+    taken: i64,
 }
 
 impl Covered {
@@ -149,9 +149,9 @@ impl Covered {
         let mut sum = Self::default();
         for line in lines {
             sum.lines += i64::from(line.covered.is_some());
-            sum.covered_lines += i64::from(line.covered == Some(true));
+            sum.ran += i64::from(line.covered == Some(true));
             sum.conditions += i64::from(line.conditions);
-            sum.covered_conditions += i64::from(line.covered_conditions.min(line.conditions));
+            sum.taken += i64::from(line.covered_conditions.min(line.conditions));
         }
         sum
     }
@@ -471,7 +471,9 @@ mod tests {
             }).collect();
             let sum = |files: &[Measures]| {
                 let mut sum = Sum::default();
-                files.iter().for_each(|file| sum.add(file));
+                for file in files {
+                    sum.add(file);
+                }
                 sum.finish()
             };
             let (left, right) = files.split_at(split.index(files.len()));

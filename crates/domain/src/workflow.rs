@@ -88,7 +88,7 @@ pub fn change(issue: &Issue, change: Change, now: Timestamp) -> Result<Option<Ch
 
 /// The transitions that would change the issue, in the order they are offered.
 pub fn available(issue: &Issue) -> Vec<Transition> {
-    let would_change = |transition: &Transition| matches!(step(issue, *transition), Some(Some(_)));
+    let would_change = |transition: &Transition| matches!(step(issue, *transition), Step::To(..));
     Transition::ALL.iter().copied().filter(would_change).collect()
 }
 
@@ -144,12 +144,21 @@ pub fn reopen_found_again(issue: &Issue, now: Timestamp) -> Option<Changed> {
     Some(changed)
 }
 
-/// Where a step leads: `None` when the status does not have it, `Some(None)` when it has but there is nothing to do.
-const fn step(issue: &Issue, transition: Transition) -> Option<Option<(Status, Option<Resolution>)>> {
+/// Where a transition leads.
+enum Step {
+    /// The status does not have it.
+    Missing,
+    /// The status has it, but there is nothing to do.
+    Nothing,
+    /// There.
+    To(Status, Option<Resolution>),
+}
+
+const fn step(issue: &Issue, transition: Transition) -> Step {
     use Resolution::{Acknowledged, FalsePositive, Fixed, Safe, WontFix};
     use Status::{Confirmed, Open, Reopened, Resolved, Reviewed, ToReview};
 
-    let to = match (issue.status, transition) {
+    let (status, resolution) = match (issue.status, transition) {
         (Open | Reopened, Transition::Confirm) => (Confirmed, None),
         (Confirmed, Transition::Unconfirm) | (Resolved, Transition::Reopen) => (Reopened, None),
         (Open | Reopened | Confirmed, Transition::Resolve) => (Resolved, Some(Fixed)),
@@ -159,26 +168,26 @@ const fn step(issue: &Issue, transition: Transition) -> Option<Option<(Status, O
         (ToReview | Reviewed, Transition::ResolveAsSafe) => (Reviewed, Some(Safe)),
         (ToReview | Reviewed, Transition::ResolveAsAcknowledged) => (Reviewed, Some(Acknowledged)),
         (Reviewed, Transition::ResetAsToReview) => (ToReview, None),
-        _ => return None,
+        _ => return Step::Missing,
     };
-    let nothing_to_do = match (issue.status, issue.resolution, to.1) {
+    match (issue.status, issue.resolution, resolution) {
         (Reviewed, Some(Fixed), Some(Fixed))
         | (Reviewed, Some(Safe), Some(Safe))
-        | (Reviewed, Some(Acknowledged), Some(Acknowledged)) => true,
-        (Reviewed, Some(Fixed | Safe | Acknowledged), _) => false,
-        (Reviewed, _, _) => true,
-        _ => false,
-    };
-    Some(if nothing_to_do { None } else { Some(to) })
+        | (Reviewed, Some(Acknowledged), Some(Acknowledged)) => Step::Nothing,
+        _ => Step::To(status, resolution),
+    }
 }
 
 fn transit(issue: &Issue, transition: Transition, now: Timestamp) -> Result<Option<Changed>, WorkflowError> {
-    let to = step(issue, transition).ok_or(WorkflowError::NoSuchTransition {
-        from: issue.status,
-        transition,
-    })?;
-    let Some((status, resolution)) = to else {
-        return Ok(None);
+    let (status, resolution) = match step(issue, transition) {
+        Step::Missing => {
+            return Err(WorkflowError::NoSuchTransition {
+                from: issue.status,
+                transition,
+            });
+        }
+        Step::Nothing => return Ok(None),
+        Step::To(status, resolution) => (status, resolution),
     };
     let mut changed = moved(issue, status, resolution, now);
     // Nobody has to take care of what is accepted or no issue.
@@ -328,6 +337,7 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
+    use super::Resolution::{Acknowledged, FalsePositive, Fixed, Safe, WontFix};
     use super::*;
     use crate::issue::testing::{any_issue, issue};
 
@@ -613,7 +623,6 @@ mod tests {
                 Ok(None) => prop_assert!(!offered.contains(&step)),
                 Ok(Some(changed)) => {
                     prop_assert!(offered.contains(&step));
-                    use Resolution::*;
                     prop_assert!(matches!(
                         (changed.issue.status, changed.issue.resolution),
                         (Status::Confirmed | Status::Reopened | Status::ToReview, None)

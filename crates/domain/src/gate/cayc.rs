@@ -16,22 +16,22 @@ words! {
 }
 
 /// What must be demanded: a metric, and the threshold when it must be that one.
-type Demands = &'static [(&'static str, Option<f64>)];
+type Demands = &'static [(&'static str, Option<&'static str>)];
 
 /// No new issue at all.
 const NO_NEW_ISSUE: Demands = &[
-    ("new_violations", Some(0.0)),
-    ("new_security_hotspots_reviewed", Some(100.0)),
+    ("new_violations", Some("0")),
+    ("new_security_hotspots_reviewed", Some("100")),
     ("new_coverage", None),
     ("new_duplicated_lines_density", None),
 ];
 
 /// The best ratings: how it was said before.
 const BEST_RATINGS: Demands = &[
-    ("new_maintainability_rating", Some(1.0)),
-    ("new_reliability_rating", Some(1.0)),
-    ("new_security_rating", Some(1.0)),
-    ("new_security_hotspots_reviewed", Some(100.0)),
+    ("new_maintainability_rating", Some("1")),
+    ("new_reliability_rating", Some("1")),
+    ("new_security_rating", Some("1")),
+    ("new_security_hotspots_reviewed", Some("100")),
     ("new_coverage", None),
     ("new_duplicated_lines_density", None),
 ];
@@ -41,9 +41,7 @@ pub fn cayc_status(conditions: &[Condition]) -> CaycStatus {
     let demanded = |demands: Demands| {
         demands.iter().all(|(metric, threshold)| {
             conditions.iter().any(|condition| {
-                condition.metric.key == *metric
-                    && threshold
-                        .is_none_or(|wanted| condition.threshold.parse::<f64>().is_ok_and(|found| found == wanted))
+                condition.metric.key == *metric && threshold.is_none_or(|wanted| whole(&condition.threshold) == wanted)
             })
         })
     };
@@ -58,6 +56,14 @@ pub fn cayc_status(conditions: &[Condition]) -> CaycStatus {
         }
     }
     CaycStatus::NonCompliant
+}
+
+/// A threshold without the point and zeros it may have been written with.
+fn whole(threshold: &str) -> &str {
+    match threshold.split_once('.') {
+        Some((whole, digits)) if digits.bytes().all(|digit| digit == b'0') => whole,
+        _ => threshold,
+    }
 }
 
 /// True when the condition is on a metric that keeping new code clean is about.

@@ -154,18 +154,18 @@ impl Side<'_> {
         );
     }
 
-    /// The issues that hurt a quality, by severity, as clients of the Web API read them.
+    /// The issues that hurt a quality, by severity, as the JSON that clients of the Web API read.
     fn by_severity(&self, quality: SoftwareQuality) -> String {
         use ImpactSeverity::{Blocker, High, Info, Low, Medium};
-        let mut object = serde_json::Map::new();
-        for severity in [Low, Medium, High, Info, Blocker] {
-            object.insert(
-                severity.to_string(),
-                self.count(&format!("q.{quality}.{severity}")).into(),
-            );
-        }
-        object.insert("total".to_owned(), self.count(&format!("q.{quality}")).into());
-        serde_json::Value::Object(object).to_string()
+        let counts = [Low, Medium, High, Info, Blocker].map(|severity| {
+            let count = self.count(&format!("q.{quality}.{severity}"));
+            format!("\"{severity}\":{count},")
+        });
+        format!(
+            "{{{}\"total\":{}}}",
+            counts.concat(),
+            self.count(&format!("q.{quality}"))
+        )
     }
 
     fn write_debt(&self, measures: &mut Measures, effort: i64, rating_key: &str, ratio_key: &str, to_a_key: &str) {

@@ -155,12 +155,16 @@ fn recount(issues: &[&Issue], new: bool, cost: f64, expected: &mut Measures) {
             expected.set_int(&key(&format!("software_quality_{name}_rating")), rating);
         }
         let with = |severity| severities.iter().filter(|one| **one == severity).count();
-        let json = serde_json::json!({
-            "LOW": with(ImpactSeverity::Low), "MEDIUM": with(ImpactSeverity::Medium),
-            "HIGH": with(ImpactSeverity::High), "INFO": with(ImpactSeverity::Info),
-            "BLOCKER": with(ImpactSeverity::Blocker), "total": hurting.len(),
-        });
-        expected.set_text(&key(&format!("{name}_issues")), json.to_string());
+        let json = format!(
+            r#"{{"LOW":{},"MEDIUM":{},"HIGH":{},"INFO":{},"BLOCKER":{},"total":{}}}"#,
+            with(ImpactSeverity::Low),
+            with(ImpactSeverity::Medium),
+            with(ImpactSeverity::High),
+            with(ImpactSeverity::Info),
+            with(ImpactSeverity::Blocker),
+            hurting.len(),
+        );
+        expected.set_text(&key(&format!("{name}_issues")), json);
     }
     for severity in ImpactSeverity::ALL {
         let with = shown
@@ -270,5 +274,5 @@ fn without_hotspots_the_reviewed_part_is_absent_and_the_rating_an_a() {
 fn impacts_read_as_in_the_web_api() {
     let measures = issue_measures(&Tally::of(&issue(), false), &context(300.0, 300.0));
     insta::assert_snapshot!(measures.text("maintainability_issues").unwrap(),
-        @r#"{"BLOCKER":0,"HIGH":0,"INFO":0,"LOW":0,"MEDIUM":1,"total":1}"#);
+        @r#"{"LOW":0,"MEDIUM":1,"HIGH":0,"INFO":0,"BLOCKER":0,"total":1}"#);
 }

@@ -10,7 +10,7 @@ const REACH: usize = 5;
 const MAX_PAIRS: usize = 250_000;
 /// How far a run of equal lines is followed on each side; longer ones count as equally long, so that files of equal
 /// lines cannot take long.
-const MAX_RUN: usize = 200;
+const MAX_RUN: usize = 100;
 
 /// A line and the lines around it; nothing beyond the ends of the file.
 type Block = [Option<[u8; 8]>; 2 * REACH + 1];
