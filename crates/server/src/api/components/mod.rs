@@ -1,0 +1,3 @@
+//! Projects and files.
+
+pub(crate) mod show;

@@ -1,0 +1,40 @@
+//! `api/issues/do_transition`: a person decides about an issue.
+
+use gatehook_domain::workflow::{Change, Transition, permission_of};
+use gatehook_store::Tx;
+
+use crate::action::{Action, Answer, Call, Run};
+use crate::api::issues::changed;
+use crate::error::ApiError;
+use crate::params::Param;
+
+pub(crate) const ACTION: Action = Action::post(
+    "api/issues/do_transition",
+    "3.6",
+    "Makes a transition of the workflow with an issue. Its branch is judged anew at once.",
+    Run::Write(run),
+)
+.permission("Browse on the project; for some transitions Administer Issues or Administer Security Hotspots")
+.logged_in()
+.params(&[
+    Param::text("issue", "The issue's key").required(),
+    Param::text("transition", "The transition").required().possible(&[
+        "confirm",
+        "unconfirm",
+        "reopen",
+        "resolve",
+        "falsepositive",
+        "wontfix",
+        "resolveasreviewed",
+        "resolveassafe",
+        "resolveasacknowledged",
+        "resetastoreview",
+        "accept",
+    ]),
+]);
+
+fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
+    let transition =
+        Transition::parse(call.params.required("transition")?).map_err(|error| ApiError::bad(error.to_string()))?;
+    changed(tx, call, Change::Transition(transition), permission_of(transition))
+}

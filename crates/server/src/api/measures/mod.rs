@@ -1,0 +1,3 @@
+//! Measures of projects and files.
+
+pub(crate) mod component;

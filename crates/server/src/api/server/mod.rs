@@ -1,0 +1,3 @@
+//! Versions.
+
+pub(crate) mod version;

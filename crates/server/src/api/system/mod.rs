@@ -1,0 +1,5 @@
+//! The server itself.
+
+pub(crate) mod health;
+pub(crate) mod ping;
+pub(crate) mod status;

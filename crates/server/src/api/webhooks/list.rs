@@ -1,0 +1,89 @@
+//! `api/webhooks/list`.
+
+use gatehook_domain::webhook::{Delivery, DeliveryStatus};
+use gatehook_store::{Tx, delivery, webhook};
+use serde::Serialize;
+
+use crate::action::{Action, Answer, Call, Run};
+use crate::api::webhooks::require_scope;
+use crate::error::ApiError;
+use crate::lookup;
+use crate::params::Param;
+use crate::shapes::Date;
+
+pub(crate) const ACTION: Action = Action::get(
+    "api/webhooks/list",
+    "7.1",
+    "The webhooks of a project, or the global ones, by name; credentials in URLs are masked.",
+    Run::Read(run),
+)
+.permission("Administer on the project, or Administer System for the global ones")
+.logged_in()
+.params(&[Param::text(
+    "project",
+    "The project's key; none for the global webhooks",
+)]);
+
+#[derive(Serialize)]
+struct List {
+    webhooks: Vec<Row>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    key: String,
+    name: String,
+    url: String,
+    has_secret: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_delivery: Option<Latest>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Latest {
+    id: String,
+    at: Date,
+    success: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    duration_ms: i64,
+}
+
+impl From<Delivery> for Latest {
+    fn from(delivery: Delivery) -> Self {
+        let last = delivery.last.as_ref();
+        Self {
+            at: Date(last.map_or(delivery.created_at, |attempt| attempt.at)),
+            success: delivery.status == DeliveryStatus::Delivered,
+            http_status: last.and_then(|attempt| attempt.http_status),
+            duration_ms: last.map_or(0, |attempt| attempt.duration_ms),
+            id: delivery.id.into(),
+        }
+    }
+}
+
+fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
+    let project = call
+        .params
+        .text("project")
+        .map(|key| lookup::existing(tx, key))
+        .transpose()?;
+    require_scope(tx, &call.caller, project.as_ref())?;
+    let found = match &project {
+        Some(project) => webhook::of_project(tx, &project.id)?,
+        None => webhook::global(tx)?,
+    };
+    let mut webhooks = Vec::with_capacity(found.len());
+    for webhook in found {
+        webhooks.push(Row {
+            url: webhook.url.masked(),
+            has_secret: webhook.secret.is_some(),
+            latest_delivery: delivery::latest_of(tx, &webhook.id)?.map(Latest::from),
+            name: webhook.name,
+            key: webhook.id.into(),
+        });
+    }
+    Answer::json(&List { webhooks })
+}

@@ -1,0 +1,109 @@
+//! Webhooks and what came of their calls.
+
+use gatehook_domain::id::WebhookId;
+use gatehook_domain::project::Project;
+use gatehook_domain::setting;
+use gatehook_domain::user::{GlobalPermission, ProjectPermission};
+use gatehook_domain::webhook::{Delivery, DeliveryStatus, Webhook, WebhookUrl};
+use gatehook_store::{StoreError, Tx, project, webhook};
+use gatehook_webhooks::guard::GuardError;
+use serde::Serialize;
+
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::settings;
+use crate::shapes::Date;
+use crate::state::AppState;
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod deliveries;
+pub(crate) mod delivery;
+pub(crate) mod list;
+pub(crate) mod update;
+
+/// Refuses a caller who may not see and change the webhooks of a project, or the global ones.
+fn require_scope(tx: &mut Tx<'_>, caller: &Caller, project: Option<&Project>) -> Result<(), ApiError> {
+    match project {
+        Some(project) => caller.require_project(tx, project, ProjectPermission::Admin),
+        None => caller.require_global(tx, GlobalPermission::Admin),
+    }
+}
+
+/// The webhook of this key, if the caller may change it.
+fn changeable(tx: &mut Tx<'_>, caller: &Caller, key: &str) -> Result<Webhook, ApiError> {
+    let missing = || ApiError::not_found(format!("No webhook with key '{key}'"));
+    let id = WebhookId::parse(key).map_err(|_| missing())?;
+    let found = webhook::by_id(tx, &id)?.ok_or_else(missing)?;
+    let project = match &found.project {
+        Some(id) => Some(project::by_id(tx, id)?.ok_or_else(missing)?),
+        None => None,
+    };
+    require_scope(tx, caller, project.as_ref())?;
+    Ok(found)
+}
+
+/// Reads a URL, and has the guard look where it leads. Outside of any transaction, because names are resolved.
+async fn callable(state: &AppState, text: &str) -> Result<WebhookUrl, ApiError> {
+    let url = WebhookUrl::parse(text).map_err(|error| ApiError::bad(error.to_string()))?;
+    let guarded = state
+        .store
+        .read(|tx| settings::flag(tx, setting::VALIDATE_WEBHOOKS, None).map_err(ApiError::from))
+        .await?;
+    if guarded {
+        state.guard.check_url_now(&url).await.map_err(|error| match error {
+            GuardError::Forbidden => ApiError::bad(error.to_string()),
+            GuardError::OwnAddressesUnknown => ApiError::unknown(error),
+        })?;
+    }
+    Ok(url)
+}
+
+/// A delivery in a list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeliveryRow {
+    id: String,
+    component_key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ce_task_id: Option<String>,
+    name: String,
+    url: String,
+    at: Date,
+    success: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    duration_ms: i64,
+    /// Beyond SonarQube's answer: there is no other way to tell a call that is still owed from one that failed.
+    status: &'static str,
+    attempts: i64,
+}
+
+impl DeliveryRow {
+    fn of(delivery: Delivery, component_key: String) -> Self {
+        let last = delivery.last.as_ref();
+        Self {
+            component_key,
+            ce_task_id: delivery.task.map(String::from),
+            name: delivery.name,
+            url: delivery.url,
+            at: Date(last.map_or(delivery.created_at, |attempt| attempt.at)),
+            success: delivery.status == DeliveryStatus::Delivered,
+            http_status: last.and_then(|attempt| attempt.http_status),
+            duration_ms: last.map_or(0, |attempt| attempt.duration_ms),
+            status: delivery.status.as_str(),
+            attempts: delivery.attempts,
+            id: delivery.id.into(),
+        }
+    }
+}
+
+/// The project a delivery is about; it is there as long as the delivery is.
+fn project_of(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Project, ApiError> {
+    project::by_id(tx, &delivery.project)?.ok_or_else(|| {
+        StoreError::Corrupt {
+            what: "a delivery without its project".to_owned(),
+        }
+        .into()
+    })
+}

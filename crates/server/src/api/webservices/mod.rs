@@ -1,0 +1,3 @@
+//! What the Web API says of itself.
+
+pub(crate) mod list;

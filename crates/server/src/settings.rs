@@ -1,0 +1,133 @@
+//! The settings the server knows: what they are when nobody set them, and what they can be set to.
+
+use gatehook_domain::id::ProjectId;
+use gatehook_domain::setting;
+use gatehook_store::{StoreError, Tx, setting as kept};
+
+/// What values a setting takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Bool,
+    Text,
+    /// An absolute `http` or `https` URL.
+    Url,
+    /// A number that is not negative.
+    Number,
+    /// Four ascending numbers, separated by commas.
+    Grid,
+    /// One of these.
+    OneOf(&'static [&'static str]),
+}
+
+/// A setting that is known.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    pub(crate) key: &'static str,
+    pub(crate) form: Form,
+    pub(crate) default: Option<&'static str>,
+}
+
+pub(crate) static DEFINITIONS: &[Definition] = &[
+    Definition {
+        key: setting::SERVER_BASE_URL,
+        form: Form::Url,
+        default: None,
+    },
+    Definition {
+        key: setting::VALIDATE_WEBHOOKS,
+        form: Form::Bool,
+        default: Some("true"),
+    },
+    Definition {
+        key: setting::FORCE_AUTHENTICATION,
+        form: Form::Bool,
+        default: Some("true"),
+    },
+    Definition {
+        key: setting::IGNORE_SMALL_CHANGES,
+        form: Form::Bool,
+        default: Some("true"),
+    },
+    Definition {
+        key: setting::RATING_GRID,
+        form: Form::Grid,
+        default: Some("0.05,0.1,0.2,0.5"),
+    },
+    Definition {
+        key: setting::DEVELOPMENT_COST,
+        form: Form::Number,
+        default: Some("30"),
+    },
+    Definition {
+        key: setting::MAIN_BRANCH_NAME,
+        form: Form::Text,
+        default: Some("main"),
+    },
+    Definition {
+        key: setting::DEFAULT_VISIBILITY,
+        form: Form::OneOf(&["public", "private"]),
+        default: Some("public"),
+    },
+    Definition {
+        key: setting::MULTI_QUALITY_MODE,
+        form: Form::Bool,
+        default: Some("true"),
+    },
+];
+
+/// The definition of a key.
+pub(crate) fn definition(key: &str) -> Option<&'static Definition> {
+    DEFINITIONS.iter().find(|definition| definition.key == key)
+}
+
+/// The value that holds: the project's, else the system's, else the default.
+pub(crate) fn text(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Result<Option<String>, StoreError> {
+    let set = kept::effective(tx, key, project)?;
+    Ok(set.or_else(|| {
+        definition(key)
+            .and_then(|definition| definition.default)
+            .map(str::to_owned)
+    }))
+}
+
+/// The truth value that holds.
+pub(crate) fn flag(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Result<bool, StoreError> {
+    Ok(text(tx, key, project)?.as_deref() == Some("true"))
+}
+
+/// True for a setting that is never given out.
+pub(crate) fn is_secret(key: &str) -> bool {
+    key.ends_with(".secured")
+}
+
+/// Why a value does not fit its setting, in words for people.
+pub(crate) fn misfit(key: &str, value: &str) -> Option<String> {
+    let form = definition(key).map_or(Form::Text, |definition| definition.form);
+    match form {
+        Form::Text => None,
+        Form::Bool => (!matches!(value, "true" | "false")).then(|| {
+            format!("Error when validating setting with key '{key}' and value [{value}]: must be 'true' or 'false'")
+        }),
+        Form::Url => {
+            let fits = url::Url::parse(value).is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https")
+                    && url.host_str().is_some()
+                    && url.query().is_none()
+                    && url.fragment().is_none()
+                    && url.username().is_empty()
+                    && url.password().is_none()
+            });
+            (!fits).then(|| format!("'{value}' is not an absolute http or https URL without credentials"))
+        }
+        Form::Number => (!value
+            .parse::<f64>()
+            .is_ok_and(|number| number.is_finite() && number >= 0.0))
+        .then(|| format!("'{value}' is not a number of at least 0")),
+        Form::Grid => gatehook_domain::tally::RatingGrid::parse(value)
+            .err()
+            .map(|error| error.to_string()),
+        Form::OneOf(words) => {
+            (!words.contains(&value)).then(|| format!("'{value}' must be one of: [{}]", words.join(", ")))
+        }
+    }
+}
