@@ -28,12 +28,18 @@ pub trait Entropy: Send + Sync {
 pub struct Ambient {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    /// The moment and the count of the last id: milliseconds in the upper 52 bits, the count in the lower 12.
+    last_id: Arc<AtomicU64>,
 }
 
 impl Ambient {
     /// Puts a clock and a source of randomness together.
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { clock, entropy }
+        Self {
+            clock,
+            entropy,
+            last_id: Arc::default(),
+        }
     }
 
     /// The moment it is now.
@@ -41,12 +47,21 @@ impl Ambient {
         self.clock.now()
     }
 
-    /// A new id of any kind: a version 7 UUID, so that ids sort by the time they were made.
+    /// A new id of any kind: a version 7 UUID. Ids that one `Ambient` and its clones make grow, also within a millisecond and
+    /// when the clock is put back, so that what happened first sorts first. (The count takes the place of twelve random
+    /// bits, as RFC 9562 section 6.2 allows; the other 62 are random.)
     pub fn new_id<T: Id>(&self) -> T {
+        let now = u64::try_from(self.now().as_millis()).unwrap_or(0) << 12;
+        let grown = |last: u64| now.max(last.saturating_add(1));
+        let (Ok(last) | Err(last)) = self
+            .last_id
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| Some(grown(last)));
+        let stamp = grown(last);
         let mut random = [0_u8; 10];
         self.entropy.fill(&mut random);
-        let millis = u64::try_from(self.now().as_millis()).unwrap_or(0);
-        T::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+        random[0] = (stamp >> 8 & 0x0f) as u8;
+        random[1] = (stamp & 0xff) as u8;
+        T::from_uuid(uuid::Builder::from_unix_timestamp_millis(stamp >> 12, &random).into_uuid())
     }
 
     /// `count` random bytes in lower-case hexadecimal, for tokens and passwords.
@@ -146,8 +161,16 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_one_moment_differ() {
-        let (_, ambient) = ambient();
-        assert_ne!(ambient.new_id::<TaskId>(), ambient.new_id::<TaskId>());
+    fn ids_of_one_moment_grow_and_so_do_those_of_a_clock_that_is_put_back() {
+        let (clock, ambient) = ambient();
+        let mut last: TaskId = ambient.new_id();
+        for round in 0..10_000 {
+            if round == 5_000 {
+                clock.set(Timestamp::from_millis(1_600_000_000_000));
+            }
+            let next: TaskId = ambient.clone().new_id();
+            assert!(last < next, "{last} {next}");
+            last = next;
+        }
     }
 }

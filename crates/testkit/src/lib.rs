@@ -1,1 +1,6 @@
-//! The harness tests use: a server in process, callers by role, a receiver that misbehaves on order, a clock to move.
+//! The harness that tests of several crates use: reports made to order, a receiver that misbehaves on order, a server in
+//! process with callers by role, and a clock to move.
+
+pub mod lab;
+pub mod receiver;
+pub mod report;

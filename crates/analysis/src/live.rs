@@ -1,0 +1,194 @@
+//! A person changes an issue, and the branch is judged again at once, in the same transaction.
+//!
+//! Only counters, measures and the verdict that the issue touches are computed again, from the difference the change
+//! makes: it costs the same in a branch of a thousand issues and of a million.
+
+use std::collections::BTreeMap;
+
+use gatehook_domain::branch::Branch;
+use gatehook_domain::component::Component;
+use gatehook_domain::id::{ComponentId, EventId, IssueId};
+use gatehook_domain::issue::{Issue, IssueChange};
+use gatehook_domain::measure::Measures;
+use gatehook_domain::new_code::NewCode;
+use gatehook_domain::project::Project;
+use gatehook_domain::tally::{self, Tally};
+use gatehook_domain::webhook::EventKind;
+use gatehook_domain::workflow::{self, Change, WorkflowError};
+use gatehook_store::{StoreError, Tx};
+use gatehook_webhooks::{Happened, ServerUrl, TaskResult, outbox};
+
+use crate::judge::{self, Rulings};
+
+/// What a change of an issue came to.
+#[derive(Debug)]
+pub struct ChangedIssue {
+    /// The issue as it is now.
+    pub issue: Issue,
+    /// False when it already was as asked for; nothing was written then.
+    pub changed: bool,
+    /// The event, when the change turned the gate's status and somebody is to be told.
+    pub event: Option<EventId>,
+}
+
+/// Why an issue was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// There is no such issue.
+    #[error("Issue with key '{0}' does not exist")]
+    NoSuchIssue(IssueId),
+    /// The change is not possible for this issue.
+    #[error(transparent)]
+    Workflow(#[from] WorkflowError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Changes an issue, judges its branch again and records the event, all in the caller's transaction. The caller has
+/// checked that `login` may do it.
+pub fn change_issue(
+    tx: &mut Tx<'_>,
+    urls: &ServerUrl,
+    id: &IssueId,
+    change: Change,
+    login: &str,
+) -> Result<ChangedIssue, LiveError> {
+    let old = gatehook_store::issue::by_id(tx, id)?.ok_or_else(|| LiveError::NoSuchIssue(id.clone()))?;
+    let now = tx.ambient().now();
+    let Some(changed) = workflow::change(&old, change, now)? else {
+        return Ok(ChangedIssue {
+            issue: old,
+            changed: false,
+            event: None,
+        });
+    };
+    let new = changed.issue;
+    gatehook_store::issue::update(tx, &new)?;
+    let history = IssueChange {
+        issue: new.id.clone(),
+        user: Some(login.to_owned()),
+        at: now,
+        diffs: changed.diffs,
+    };
+    gatehook_store::issue::add_change(tx, &history)?;
+    gatehook_store::branch::bump_revision(tx, &new.branch)?;
+    let event = rejudge(tx, urls, &old, &new)?;
+    Ok(ChangedIssue {
+        issue: new,
+        changed: true,
+        event,
+    })
+}
+
+/// Computes again what the difference between two states of an issue touches; tells the receivers when the gate's status
+/// turned.
+fn rejudge(tx: &mut Tx<'_>, urls: &ServerUrl, old: &Issue, new: &Issue) -> Result<Option<EventId>, StoreError> {
+    let branch =
+        gatehook_store::branch::by_id(tx, &new.branch)?.ok_or_else(|| missing("branch", new.branch.as_str()))?;
+    let project = gatehook_store::project::by_id(tx, &branch.project)?
+        .ok_or_else(|| missing("project", branch.project.as_str()))?;
+    // A branch that was never analysed has no verdict to change.
+    let Some(analysis_id) = &branch.last_analysis else {
+        return Ok(None);
+    };
+    let analysis =
+        gatehook_store::analysis::by_id(tx, analysis_id)?.ok_or_else(|| missing("analysis", analysis_id.as_str()))?;
+    let new_code = NewCode::of(branch.kind, analysis.period.as_ref());
+    let rulings = Rulings::of(tx, &project.id)?;
+    let before = Tally::of(old, new_code.contains(old));
+    let after = Tally::of(new, new_code.contains(new));
+
+    let root = ComponentId::root_of(&branch.id);
+    if new.component != root {
+        recount(
+            tx,
+            &branch,
+            &new.component,
+            &before,
+            &after,
+            &rulings,
+            new_code.has_measures(),
+        )?;
+    }
+    let mut measures = recount(tx, &branch, &root, &before, &after, &rulings, new_code.has_measures())?;
+    let previous = judge::status_of(&measures);
+    let judged = judge::judge(tx, &project.id, branch.kind, &mut measures, previous, &rulings, true)?;
+    gatehook_store::measure::put_many(tx, &[(branch.id.clone(), root, measures)])?;
+
+    if judged.previous == Some(judged.verdict.status) {
+        return Ok(None);
+    }
+    tell(tx, urls, &project, &branch, &analysis, &judged)
+}
+
+/// Moves the counters of one component by the difference, and computes its live measures from them.
+fn recount(
+    tx: &mut Tx<'_>,
+    branch: &Branch,
+    component: &ComponentId,
+    before: &Tally,
+    after: &Tally,
+    rulings: &Rulings,
+    has_new_code: bool,
+) -> Result<Measures, StoreError> {
+    let mut tally = gatehook_store::issue_count::get(tx, component)?;
+    let mut measures = gatehook_store::measure::get(tx, component)?;
+    let debt = rulings.debt(&measures, has_new_code);
+    // Some live measures are absent in some states (a percentage of nothing), so the old set goes before the new one comes.
+    let old: Vec<&'static str> = tally::issue_measures(&tally, &debt)
+        .iter()
+        .map(|(key, _)| key)
+        .collect();
+    tally.subtract(before);
+    tally.add(after);
+    for key in old {
+        measures.remove(key);
+    }
+    measures.extend(tally::issue_measures(&tally, &debt));
+    gatehook_store::issue_count::put(tx, &branch.id, component, &tally)?;
+    gatehook_store::measure::put_many(tx, &[(branch.id.clone(), component.clone(), measures.clone())])?;
+    Ok(measures)
+}
+
+fn tell(
+    tx: &mut Tx<'_>,
+    urls: &ServerUrl,
+    project: &Project,
+    branch: &Branch,
+    analysis: &gatehook_domain::analysis::Analysis,
+    judged: &judge::Judged,
+) -> Result<Option<EventId>, StoreError> {
+    let changed_at = tx.ambient().now();
+    let properties: &BTreeMap<String, String> = &analysis.properties;
+    outbox::record(
+        tx,
+        urls,
+        &Happened {
+            project,
+            branch: Some(branch),
+            named: None,
+            kind: EventKind::GateChanged,
+            task: None,
+            result: TaskResult::Succeeded,
+            analysis: Some(analysis),
+            analysed_at: None,
+            revision: None,
+            changed_at,
+            gate: Some((&judged.gate.name, &judged.verdict)),
+            properties,
+        },
+    )
+}
+
+fn missing(what: &'static str, id: &str) -> StoreError {
+    StoreError::Corrupt {
+        what: format!("the {what} {id} that another row names does not exist"),
+    }
+}
+
+/// The component of an issue; every issue has one.
+pub fn component_of(tx: &mut Tx<'_>, issue: &Issue) -> Result<Component, StoreError> {
+    gatehook_store::component::by_id(tx, &issue.component)?
+        .ok_or_else(|| missing("component", issue.component.as_str()))
+}

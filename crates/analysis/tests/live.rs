@@ -1,0 +1,130 @@
+//! A person changes an issue, and the gate is judged again at once.
+
+use gatehook_domain::issue::{IssueType, Severity};
+use gatehook_domain::workflow::{Change, Transition};
+use gatehook_testkit::lab::Lab;
+use gatehook_testkit::report::FileBuilder;
+
+/// A project whose gate refuses any bug that is critical or worse, with one minor code smell in it.
+async fn strict() -> Lab {
+    let lab = Lab::new().await;
+    lab.judge_by(&[("reliability_rating", "GT", "3"), ("violations", "GT", "5")])
+        .await;
+    lab.analyse(
+        &lab.report()
+            .file(FileBuilder::numbered("src/a.rs", 10).issue("A", 1, "smells")),
+    )
+    .await;
+    assert_eq!(lab.gate_status().await.as_deref(), Some("OK"));
+    lab
+}
+
+#[tokio::test]
+async fn a_raised_severity_turns_the_gate_red_and_a_lowered_one_green() {
+    let lab = strict().await;
+    let issue = lab.issues("src/a.rs").await.remove(0);
+    let quiet = lab.change(&issue.id, Change::Kind(IssueType::Bug)).await.unwrap();
+    assert_eq!(
+        (quiet.changed, quiet.event.is_some()),
+        (true, false),
+        "a major bug is still tolerated"
+    );
+    let red = lab
+        .change(&issue.id, Change::Severity(Severity::Blocker))
+        .await
+        .unwrap();
+    assert!(red.event.is_some());
+    assert_eq!(lab.gate_status().await.as_deref(), Some("ERROR"));
+    let green = lab.change(&issue.id, Change::Severity(Severity::Info)).await.unwrap();
+    assert!(green.event.is_some());
+
+    let payloads = lab.payloads().await;
+    assert_eq!(payloads.len(), 3);
+    let red = &payloads[1];
+    assert_eq!(
+        (&red["status"], &red["qualityGate"]["status"]),
+        (&"SUCCESS".into(), &"ERROR".into())
+    );
+    assert!(red.get("taskId").is_none(), "no task caused it");
+    let condition = &red["qualityGate"]["conditions"][0];
+    assert_eq!(
+        (&condition["metric"], &condition["value"]),
+        (&"reliability_rating".into(), &"5".into())
+    );
+}
+
+#[tokio::test]
+async fn the_same_change_again_does_nothing() {
+    let lab = strict().await;
+    let issue = lab.issues("src/a.rs").await.remove(0);
+    lab.change(&issue.id, Change::Severity(Severity::Minor)).await.unwrap();
+    let again = lab.change(&issue.id, Change::Severity(Severity::Minor)).await.unwrap();
+    assert!(!again.changed && again.event.is_none());
+    let wrong = lab.change(&issue.id, Change::Transition(Transition::Reopen)).await;
+    assert_eq!(
+        wrong.unwrap_err().to_string(),
+        "Transition from state OPEN does not exist: reopen"
+    );
+}
+
+#[tokio::test]
+async fn live_measures_are_what_an_analysis_would_have_found() {
+    let lab = Lab::new().await;
+    let files = || {
+        let one = FileBuilder::numbered("src/a.rs", 10)
+            .issue("A", 1, "x")
+            .issue("A", 2, "y");
+        (one, FileBuilder::numbered("src/b.rs", 10).issue("B", 1, "z"))
+    };
+    let (one, other) = files();
+    lab.analyse(&lab.report().file(one).file(other)).await;
+    let issues = lab.issues("src/a.rs").await;
+    lab.change(&issues[0].id, Change::Transition(Transition::FalsePositive))
+        .await
+        .unwrap();
+    lab.change(&issues[1].id, Change::Kind(IssueType::Vulnerability))
+        .await
+        .unwrap();
+    lab.change(&issues[1].id, Change::Severity(Severity::Critical))
+        .await
+        .unwrap();
+    let (live, live_file) = (lab.measures().await, lab.file_measures("src/a.rs").await);
+
+    lab.days_pass(1);
+    lab.judge_by(&[]).await;
+    let (one, other) = files();
+    lab.analyse(&lab.report().file(one).file(other)).await;
+    let (analysed, analysed_file) = (lab.measures().await, lab.file_measures("src/a.rs").await);
+    for key in [
+        "violations",
+        "code_smells",
+        "vulnerabilities",
+        "security_rating",
+        "sqale_index",
+        "false_positive_issues",
+    ] {
+        assert_eq!(live.get(key), analysed.get(key), "{key} of the branch");
+        assert_eq!(live_file.get(key), analysed_file.get(key), "{key} of the file");
+    }
+    assert_eq!(live.int("false_positive_issues"), Some(1));
+}
+
+#[tokio::test]
+async fn many_changes_at_once_are_all_counted() {
+    let lab = Lab::new().await;
+    lab.judge_by(&[("violations", "GT", "0")]).await;
+    let file = (1..=20).fold(FileBuilder::numbered("src/a.rs", 40), |file, line| {
+        file.issue("A", line, "x")
+    });
+    lab.analyse(&lab.report().file(file)).await;
+    let issues = lab.issues("src/a.rs").await;
+    let changes = issues
+        .iter()
+        .map(|issue| lab.change(&issue.id, Change::Transition(Transition::Accept)));
+    for change in futures_util::future::join_all(changes).await {
+        assert!(change.unwrap().changed);
+    }
+    assert_eq!(lab.measures().await.int("violations"), Some(0));
+    assert_eq!(lab.measures().await.int("accepted_issues"), Some(20));
+    assert_eq!(lab.payloads().await.len(), 2, "the gate turned once");
+}

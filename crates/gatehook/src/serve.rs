@@ -1,0 +1,252 @@
+//! `gatehook serve`: puts the rooms of the house together and runs them until it is told to stop.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use base64::Engine as _;
+use gatehook_analysis::worker::{OnEvent, WorkerConfig, Workers};
+use gatehook_domain::Ambient;
+use gatehook_domain::id::NodeId;
+use gatehook_server::{AppState, ServerConfig, Wakers};
+use gatehook_store::{DatabaseUrl, SecretKey, Store, StoreConfig};
+use gatehook_webhooks::{Engine, EngineConfig, EngineHandle, Guard, Sender, SenderConfig, ServerUrl};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Settings;
+
+/// The file in the data folder that holds the key which secrets are sealed with.
+const KEY_FILE: &str = "secret.key";
+/// The SQLite database in the data folder.
+const DATABASE_FILE: &str = "gatehook.db";
+
+/// A server that runs in this process.
+pub(crate) struct Running {
+    address: SocketAddr,
+    generated_password: Option<SecretString>,
+    stop: CancellationToken,
+    http: tokio::task::JoinHandle<std::io::Result<()>>,
+    workers: Workers,
+    engine: EngineHandle,
+    store: Store,
+}
+
+/// Runs the server until SIGTERM or SIGINT; a second one ends the process at once.
+pub(crate) async fn serve(settings: &Settings) -> Result<()> {
+    let running = Running::start(settings, crate::ambient::system()).await?;
+    let mut out = anstream::stdout();
+    if let Some(password) = &running.generated_password {
+        writeln!(out, "First start: the user admin has the password {}", password.expose_secret())?;
+        writeln!(out, "It is shown this once; set your own with GATEHOOK_ADMIN_PASSWORD before the first start.")?;
+    }
+    writeln!(out, "Gatehook {} is ready at {}", gatehook_server::VERSION, running.url())?;
+    out.flush()?;
+    stop_signal().await?;
+    tracing::info!("told to stop; running requests, analyses and calls are ended first, a second signal ends at once");
+    tokio::spawn(async {
+        if stop_signal().await.is_ok() {
+            std::process::exit(130);
+        }
+    });
+    running.stop().await
+}
+
+impl Running {
+    /// Starts everything; ready when it returns.
+    pub(crate) async fn start(settings: &Settings, ambient: Ambient) -> Result<Self> {
+        let data_dir = settings.data_dir();
+        make_private_folder(&data_dir)?;
+        let temp_dir = data_dir.join("tmp");
+        make_private_folder(&temp_dir)?;
+        let secret_key = secret_key(settings, &data_dir, &ambient)?;
+        let url = database_url(settings, &data_dir)?;
+        let single = url.sqlite_path().is_some();
+        let mut config = StoreConfig::new(url, secret_key);
+        config.postgres_connections = settings.number("postgres-connections", 1, 256)? as usize;
+        let store = Store::open(config, ambient.clone()).await.context("cannot open the database")?;
+        let generated_password = gatehook_server::first_start(&store, settings.secret("admin-password"))
+            .await
+            .context("cannot prepare the first start")?;
+        clear_folder(&temp_dir, single)?;
+
+        let listen = settings.text("listen").unwrap_or_default();
+        let listener = TcpListener::bind(listen).await.with_context(|| {
+            format!("cannot listen on '{listen}'; is another server there? (--listen ADDRESS:PORT takes another place)")
+        })?;
+        let address = listener.local_addr()?;
+        let urls = match settings.text("public-url") {
+            Some(url) => ServerUrl::new(url),
+            None => ServerUrl::new(&default_url(address)),
+        };
+        let node: NodeId = ambient.new_id();
+
+        let sender = Sender::new(SenderConfig::new(gatehook_server::VERSION), ambient.clone())?;
+        let engine = Engine::start(store.clone(), sender, EngineConfig { node: node.clone() });
+        let wake_engine = engine.waker();
+        let on_event: OnEvent = {
+            let wake = wake_engine.clone();
+            Arc::new(move || wake.wake())
+        };
+        let worker_config = WorkerConfig {
+            node,
+            workers: settings.number("workers", 1, 64)? as usize,
+            temp_dir: temp_dir.clone(),
+            limits: gatehook_analysis::worker::Limits::default(),
+            urls: urls.clone(),
+        };
+        let workers = Workers::start(&store, &worker_config, &on_event).await.context("cannot start the workers")?;
+        let wake_workers = workers.waker();
+        let wakers =
+            Wakers { deliveries: Arc::new(move || wake_engine.wake()), tasks: Arc::new(move || wake_workers.wake()) };
+        let state = AppState::new(
+            store.clone(),
+            ServerConfig {
+                server_url: urls,
+                temp_dir,
+                admin_token: settings.secret("admin-token"),
+                max_report_bytes: u64::from(settings.number("max-report-mib", 1, 4096)?) * 1024 * 1024,
+            },
+            wakers,
+            Guard::system(),
+        );
+        let stop = CancellationToken::new();
+        let http = tokio::spawn(gatehook_server::serve(listener, state, stop.clone().cancelled_owned()));
+        tracing::info!(%address, version = gatehook_server::VERSION, "serving");
+        Ok(Self { address, generated_password, stop, http, workers, engine, store })
+    }
+
+    /// The address as a URL.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends everything in order: no more requests, then no more analyses, then no more calls, then the store.
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.stop.cancel();
+        let served = self.http.await.context("the HTTP server ended badly")?;
+        self.workers.stop().await;
+        self.engine.stop().await;
+        self.store.close().await;
+        tracing::info!("stopped");
+        served.context("the HTTP server failed")
+    }
+}
+
+/// Where the database is. A relative path of SQLite is relative to the current folder, as it was written.
+pub(crate) fn database_url(settings: &Settings, data_dir: &Path) -> Result<DatabaseUrl> {
+    match settings.text("database") {
+        Some(text) => text.parse().context("database is neither a path nor a postgres:// URL"),
+        None => Ok(DatabaseUrl::sqlite(data_dir.join(DATABASE_FILE))),
+    }
+}
+
+/// What `localhost` and the port make, as SonarQube does it: the name, not the address that is listened on.
+fn default_url(address: SocketAddr) -> String {
+    let local = address.ip().is_loopback() || address.ip().is_unspecified();
+    let host = if local {
+        "localhost".to_owned()
+    } else if address.is_ipv6() {
+        format!("[{}]", address.ip())
+    } else {
+        address.ip().to_string()
+    };
+    match address.port() {
+        80 => format!("http://{host}"),
+        port => format!("http://{host}:{port}"),
+    }
+}
+
+/// The key secrets are sealed with: the one that was given, else the one in the data folder, made on the first start.
+pub(crate) fn secret_key(settings: &Settings, data_dir: &Path, ambient: &Ambient) -> Result<SecretKey> {
+    if let Some(key) = settings.secret("secret-key") {
+        return SecretKey::from_base64(key.expose_secret()).context("secret-key");
+    }
+    let path = data_dir.join(KEY_FILE);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let mut bytes = [0_u8; 32];
+            ambient.fill(&mut bytes);
+            let text = base64::engine::general_purpose::STANDARD.encode(bytes);
+            write_private(&path, &text)?;
+            text
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot read the key file {}", path.display())),
+    };
+    SecretKey::from_base64(text.trim()).with_context(|| format!("the key file {} is damaged", path.display()))
+}
+
+/// Writes a file that only its owner can read, whole or not at all, and makes sure that it survives a power cut.
+fn write_private(path: &Path, text: &str) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        // Temporary files are made with mode 0600.
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        std::fs::File::open(folder)?.sync_all()
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn make_private_folder(path: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
+/// Removes what an earlier process left behind when it was killed. Only the holder of the database may: other nodes have
+/// folders of their own.
+fn clear_folder(path: &Path, single: bool) -> Result<()> {
+    if !single {
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
+    for entry in entries.flatten() {
+        let left: PathBuf = entry.path();
+        let gone = if left.is_dir() { std::fs::remove_dir_all(&left) } else { std::fs::remove_file(&left) };
+        if let Err(error) = gone {
+            tracing::warn!(file = %left.display(), %error, "a left-over temporary file cannot be removed");
+        }
+    }
+    Ok(())
+}
+
+async fn stop_signal() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot listen for SIGINT"),
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        tokio::signal::ctrl_c().await.context("cannot listen for Ctrl-C")
+    }
+}
+
+/// Opens the database once, which brings its schema up to date, and closes it.
+pub(crate) async fn migrate(settings: &Settings) -> Result<()> {
+    let ambient = crate::ambient::system();
+    let data_dir = settings.data_dir();
+    make_private_folder(&data_dir)?;
+    let key = secret_key(settings, &data_dir, &ambient)?;
+    let url = database_url(settings, &data_dir)?;
+    let store = Store::open(StoreConfig::new(url, key), ambient).await;
+    match store {
+        Ok(store) => store.close().await,
+        Err(error) => bail!("the schema is not up to date: {:#}", anyhow::Error::from(error)),
+    }
+    writeln!(anstream::stdout(), "The database's schema is up to date.")?;
+    Ok(())
+}
