@@ -1,6 +1,7 @@
 //! Which files belong to the project.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
@@ -300,7 +301,7 @@ pub(crate) fn first_names<S: AsRef<str>>(names: &[S]) -> String {
     const SHOWN: usize = 5;
     let mut text = names.iter().take(SHOWN).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
-        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+        let _ = write!(text, " and {} more", names.len() - SHOWN);
     }
     text
 }
@@ -322,7 +323,9 @@ mod tests {
 
     fn collect(base: &Path, properties: &[(&str, &str)]) -> Result<FileSet, FilesError> {
         let mut merged = Properties::new();
-        properties.iter().for_each(|(key, value)| merged.set(key, value));
+        for (key, value) in properties {
+            merged.set(key, value);
+        }
         FileSet::collect(base, &base.join(".scannerwork"), &merged, encoding_rs::UTF_8, |_| {})
     }
 

@@ -226,7 +226,7 @@ impl Properties {
         let bytes = std::fs::read(path).map_err(read)?;
         let text = str::from_utf8(&bytes).map_err(|error| PropertiesError::NotUtf8 {
             path: path.to_owned(),
-            line: bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1,
+            line: bytes[..error.valid_up_to()].split(|&byte| byte == b'\n').count(),
         })?;
         let entries =
             java_properties::parse(text).map_err(|source| PropertiesError::Syntax { path: path.to_owned(), source })?;

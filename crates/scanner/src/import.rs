@@ -1,0 +1,424 @@
+//! Reading the reports of other tools: which property names which format, which files they are, and what in the project they mean.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use encoding_rs::Encoding;
+use gatehook_report::coverage::{CoverageReport, FileCoverage};
+use gatehook_report::model::{ImportedIssue, ImportedIssues, ImportedRule};
+use gatehook_report::{ImportError, cobertura, generic_coverage, generic_issues, jacoco, lcov, sarif};
+use globset::GlobBuilder;
+use ignore::WalkBuilder;
+
+use crate::files::{self, FileSet, first_names};
+use crate::paths::{Completeness, Resolved, Resolver};
+use crate::patterns::{Patterns, glob_of, has_wildcard};
+use crate::properties::Properties;
+
+type IssueParser = fn(File) -> Result<ImportedIssues, ImportError>;
+type CoverageParser = fn(File) -> Result<CoverageReport, ImportError>;
+
+/// Properties that name reports of issues. The flag says whether an issue of an unknown file is kept, on the project.
+const ISSUES: &[(&str, IssueParser, bool)] = &[
+    ("sonar.sarifReportPaths", |file| sarif::parse(file), true),
+    ("sonar.externalIssuesReportPaths", |file| generic_issues::parse(file), false),
+];
+
+const LCOV: CoverageParser = |file| lcov::parse(file);
+const COBERTURA: CoverageParser = |file| cobertura::parse(file);
+const JACOCO: CoverageParser = |file| jacoco::parse(file);
+const GENERIC: CoverageParser = |file| generic_coverage::parse(file);
+
+/// Properties that name reports of coverage.
+const COVERAGE: &[(&str, CoverageParser)] = &[
+    ("sonar.javascript.lcov.reportPaths", LCOV),
+    ("sonar.typescript.lcov.reportPaths", LCOV),
+    ("sonar.lcov.reportPaths", LCOV),
+    ("sonar.python.coverage.reportPaths", COBERTURA),
+    ("sonar.cobertura.reportPaths", COBERTURA),
+    ("sonar.cs.cobertura.reportPaths", COBERTURA),
+    ("sonar.coverage.jacoco.xmlReportPaths", JACOCO),
+    ("sonar.coverageReportPaths", GENERIC),
+];
+
+/// The property of SARIF reports, for flags that set it.
+pub const SARIF_PROPERTY: &str = "sonar.sarifReportPaths";
+/// The property of reports in the generic format for issues, for flags that set it.
+pub const GENERIC_ISSUES_PROPERTY: &str = "sonar.externalIssuesReportPaths";
+
+/// A report of another tool could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportFailure {
+    /// The file is not there.
+    #[error("{property}: the report '{path}' does not exist in {}", base.display())]
+    Missing {
+        /// The property that names it.
+        property: &'static str,
+        /// The path as it was given.
+        path: String,
+        /// What relative paths start at.
+        base: PathBuf,
+    },
+    /// The file cannot be opened.
+    #[error("{property}: the report '{path}' cannot be opened: {source}")]
+    Open {
+        /// The property that names it.
+        property: &'static str,
+        /// The path.
+        path: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file cannot be read as what it should be.
+    #[error("{property}: the report '{path}' cannot be read: {source}")]
+    Parse {
+        /// The property that names it.
+        property: &'static str,
+        /// The path.
+        path: String,
+        /// Where and why.
+        #[source]
+        source: ImportError,
+    },
+    /// A pattern for paths is wrong.
+    #[error(transparent)]
+    Pattern(#[from] crate::patterns::BadPattern),
+    /// A report of coverage whose format nothing gives away.
+    #[error("the format of the coverage report '{0}' is not known; it should be LCOV, Cobertura, JaCoCo XML or generic coverage")]
+    UnknownCoverage(String),
+}
+
+/// How many issues one report gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportCount {
+    /// The report, as it was found.
+    pub path: String,
+    /// Issues taken from it.
+    pub issues: usize,
+}
+
+/// What all reports say about the files of a scan.
+#[derive(Debug, Default)]
+pub struct Imports {
+    /// Rules of other tools, each once.
+    pub rules: Vec<ImportedRule>,
+    /// Issues by file.
+    pub issues: HashMap<usize, Vec<ImportedIssue>>,
+    /// Issues of the project as a whole.
+    pub project_issues: Vec<ImportedIssue>,
+    /// Coverage by file.
+    pub coverage: HashMap<usize, FileCoverage>,
+    /// Issues by report.
+    pub counts: Vec<ReportCount>,
+    /// Files without a known language that a report names: they are scanned, too.
+    pub named: HashSet<usize>,
+    /// What could not be used.
+    pub warnings: Vec<String>,
+}
+
+impl Imports {
+    /// Reads all reports the properties name.
+    pub fn read(
+        resolver: &Resolver<'_>,
+        files: &FileSet,
+        base: &Path,
+        properties: &Properties,
+        encoding: &'static Encoding,
+        mut done: impl FnMut(u64, u64),
+    ) -> Result<Self, ImportFailure> {
+        let mut imports = Self::default();
+        let mut issue_reports = Vec::new();
+        for &(property, parse, keep_unknown) in ISSUES {
+            for path in find_reports(base, property, &properties.list(property), &mut imports.warnings)? {
+                issue_reports.push((property, path, parse, keep_unknown));
+            }
+        }
+        let mut coverage_reports = Vec::new();
+        for &(property, parse) in COVERAGE {
+            for path in find_reports(base, property, &properties.list(property), &mut imports.warnings)? {
+                coverage_reports.push((property, path, parse));
+            }
+        }
+        let excluded = Patterns::new("sonar.coverage.exclusions", &properties.list("sonar.coverage.exclusions"))?;
+        let total = (issue_reports.len() + coverage_reports.len()) as u64;
+        let mut lookup = Lookup { resolver, files, encoding, binaries: HashMap::new(), named: HashSet::new() };
+        let mut rules = BTreeMap::new();
+        let mut count = 0;
+        for (property, path, parse, keep_unknown) in issue_reports {
+            let report = open(property, &path, parse)?;
+            imports.take_issues(report, &path, keep_unknown, &mut lookup, &mut rules);
+            count += 1;
+            done(count, total);
+        }
+        imports.rules = rules.into_values().collect();
+        for (property, path, parse) in coverage_reports {
+            let report = open(property, &path, parse)?;
+            imports.take_coverage(report, &path, &excluded, &mut lookup);
+            count += 1;
+            done(count, total);
+        }
+        imports.named = lookup.named;
+        Ok(imports)
+    }
+
+    fn take_issues(
+        &mut self,
+        report: ImportedIssues,
+        path: &Path,
+        keep_unknown: bool,
+        lookup: &mut Lookup<'_>,
+        rules: &mut BTreeMap<(String, String), ImportedRule>,
+    ) {
+        let shown = path.display().to_string();
+        self.warnings.extend(report.warnings.into_iter().map(|warning| format!("{shown}: {warning}")));
+        for rule in report.rules {
+            rules.entry((rule.engine_id.clone(), rule.rule_id.clone())).or_insert(rule);
+        }
+        let mut unknown = Names::default();
+        let mut left_out = 0;
+        let mut taken = 0;
+        for mut issue in report.issues {
+            let found = issue.primary.path.as_ref().map(|named| lookup.find(named, &[], None, Completeness::Whole));
+            match (found, &mut issue.primary.path) {
+                (Some(Resolved::File(index)), _) => self.issues.entry(index).or_default().push(issue),
+                (Some(Resolved::LeftOut), _) => {
+                    left_out += 1;
+                    continue;
+                }
+                (Some(Resolved::Unknown), Some(named)) => {
+                    unknown.add(named);
+                    if !keep_unknown {
+                        continue;
+                    }
+                    issue.primary.range = None;
+                    self.project_issues.push(issue);
+                }
+                (None | Some(Resolved::Unknown), _) => self.project_issues.push(issue),
+            }
+            taken += 1;
+        }
+        if left_out > 0 {
+            self.warnings.push(format!("{shown}: {left_out} issues were skipped, because the scan leaves their files out"));
+        }
+        if unknown.count > 0 {
+            let fate = if keep_unknown { "are shown on the project" } else { "were skipped" };
+            let (count, names) = (unknown.count, unknown.first());
+            self.warnings.push(format!("{shown}: {count} issues {fate}, because their files are not in the project: {names}"));
+        }
+        self.counts.push(ReportCount { path: shown, issues: taken });
+    }
+
+    fn take_coverage(&mut self, report: CoverageReport, path: &Path, excluded: &Patterns, lookup: &mut Lookup<'_>) {
+        let shown = path.display().to_string();
+        self.warnings.extend(report.warnings.into_iter().map(|warning| format!("{shown}: {warning}")));
+        let mut unknown = Names::default();
+        let is_empty = report.files.is_empty();
+        for covered in report.files {
+            match lookup.find(&covered.path, &report.source_roots, path.parent(), Completeness::MaybePart) {
+                Resolved::File(index) => {
+                    let file = &lookup.files.all()[index];
+                    if !file.is_test && !excluded.matches(&file.path, &file.absolute) {
+                        self.coverage.entry(index).or_default().merge(&covered);
+                    }
+                }
+                Resolved::LeftOut => {}
+                Resolved::Unknown => unknown.add(&covered.path),
+            }
+        }
+        if is_empty {
+            self.warnings.push(format!("{shown}: the report says nothing about any file"));
+        }
+        if unknown.count > 0 {
+            let (count, names) = (unknown.count, unknown.first());
+            self.warnings.push(format!("{shown}: coverage of {count} files was skipped, because they are not in the project: {names}"));
+        }
+    }
+}
+
+/// Looks paths up, and takes files without a language into the scan when a report names them and they are text.
+struct Lookup<'a> {
+    resolver: &'a Resolver<'a>,
+    files: &'a FileSet,
+    encoding: &'static Encoding,
+    /// Which files without a language are binaries, as far as that was asked.
+    binaries: HashMap<usize, bool>,
+    named: HashSet<usize>,
+}
+
+impl Lookup<'_> {
+    fn find(&mut self, path: &str, roots: &[String], report_dir: Option<&Path>, completeness: Completeness) -> Resolved {
+        let resolved = self.resolver.resolve(path, roots, report_dir, completeness);
+        if let Resolved::File(index) = resolved
+            && self.files.all()[index].language.is_none()
+        {
+            let looks_binary = || files::looks_binary(&self.files.all()[index].absolute, self.encoding).unwrap_or(true);
+            if *self.binaries.entry(index).or_insert_with(looks_binary) {
+                return Resolved::LeftOut;
+            }
+            self.named.insert(index);
+        }
+        resolved
+    }
+}
+
+/// Counts names and keeps the first few different ones.
+#[derive(Default)]
+struct Names {
+    count: usize,
+    distinct: HashSet<String>,
+    shown: Vec<String>,
+}
+
+impl Names {
+    fn add(&mut self, name: &str) {
+        const KEPT: usize = 1000;
+        self.count += 1;
+        if self.distinct.len() < KEPT && self.distinct.insert(name.to_owned()) {
+            self.shown.push(name.to_owned());
+        }
+    }
+
+    fn first(&self) -> String {
+        first_names(&self.shown)
+    }
+}
+
+fn open<T>(property: &'static str, path: &Path, parse: fn(File) -> Result<T, ImportError>) -> Result<T, ImportFailure> {
+    let shown = || path.display().to_string();
+    let file = File::open(path).map_err(|source| ImportFailure::Open { property, path: shown(), source })?;
+    parse(file).map_err(|source| ImportFailure::Parse { property, path: shown(), source })
+}
+
+/// The files a property names, wildcards resolved, each once, in order.
+fn find_reports(
+    base: &Path,
+    property: &'static str,
+    patterns: &[String],
+    warnings: &mut Vec<String>,
+) -> Result<Vec<PathBuf>, ImportFailure> {
+    let mut found = Vec::new();
+    for pattern in patterns {
+        if !has_wildcard(pattern) {
+            let path = base.join(pattern);
+            if !path.is_file() {
+                return Err(ImportFailure::Missing { property, path: pattern.clone(), base: base.to_owned() });
+            }
+            found.push(path);
+            continue;
+        }
+        let matching = expand(base, property, pattern)?;
+        if matching.is_empty() {
+            warnings.push(format!("{property}: no file matches '{pattern}'"));
+        }
+        found.extend(matching);
+    }
+    let mut seen = HashSet::new();
+    found.retain(|path| seen.insert(path.clone()));
+    Ok(found)
+}
+
+fn expand(base: &Path, property: &str, pattern: &str) -> Result<Vec<PathBuf>, ImportFailure> {
+    let whole = base.join(pattern.trim_start_matches("./"));
+    let whole = whole.to_string_lossy();
+    let glob = GlobBuilder::new(&glob_of(&whole)).literal_separator(true).backslash_escape(false).build();
+    let glob = glob.map_err(|error| crate::patterns::BadPattern {
+        property: property.to_owned(),
+        pattern: pattern.to_owned(),
+        reason: error.kind().to_string(),
+    })?;
+    let glob = glob.compile_matcher();
+    // Only the folder before the first wildcard can hold matches. Reports are often ignored by git, so nothing is left out.
+    let start: PathBuf = Path::new(&*whole).components().take_while(|part| !has_wildcard(&part.as_os_str().to_string_lossy())).collect();
+    let mut matching: Vec<_> = WalkBuilder::new(start)
+        .standard_filters(false)
+        .build()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()) && glob.is_match(entry.path()))
+        .map(ignore::DirEntry::into_path)
+        .collect();
+    matching.sort();
+    Ok(matching)
+}
+
+/// The property a coverage report belongs to, told by how the file starts.
+pub fn sniff_coverage(path: &Path) -> Result<&'static str, ImportFailure> {
+    let shown = path.display().to_string();
+    let open = |source| ImportFailure::Open { property: "--coverage", path: shown.clone(), source };
+    let mut start = Vec::new();
+    File::open(path).map_err(open)?.take(64 * 1024).read_to_end(&mut start).map_err(open)?;
+    let start = String::from_utf8_lossy(&start);
+    let start = start.trim_start_matches('\u{feff}').trim_start();
+    let lcov_line = |line: &str| ["TN:", "SF:", "DA:", "end_of_record"].iter().any(|mark| line.starts_with(mark));
+    if start.lines().take(5).any(lcov_line) {
+        return Ok("sonar.lcov.reportPaths");
+    }
+    let Some(root) = root_element(start) else { return Err(ImportFailure::UnknownCoverage(shown)) };
+    match root.split(|c: char| c.is_whitespace() || c == '>' || c == '/').next() {
+        Some("report") => Ok("sonar.coverage.jacoco.xmlReportPaths"),
+        // Cobertura and the generic format share the name of their root; only the first has rates and packages.
+        Some("coverage") if root.contains("line-rate") || start.contains("<packages") || start.contains("<sources") => {
+            Ok("sonar.cobertura.reportPaths")
+        }
+        Some("coverage") => Ok("sonar.coverageReportPaths"),
+        _ => Err(ImportFailure::UnknownCoverage(shown)),
+    }
+}
+
+/// What stands in the first tag that is no declaration and no comment.
+fn root_element(xml: &str) -> Option<&str> {
+    let mut rest = xml;
+    loop {
+        rest = &rest[rest.find('<')?..];
+        let end = if rest.starts_with("<!--") { "-->" } else { ">" };
+        let tag = &rest[1..rest.find(end).unwrap_or(rest.len())];
+        if !tag.starts_with(['?', '!']) {
+            return Some(tag);
+        }
+        rest = &rest[tag.len() + 1..];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("TN:\nSF:a.js\n", Some("sonar.lcov.reportPaths"))]
+    #[case("<?xml version=\"1.0\" ?>\n<!-- <report> -->\n<coverage line-rate=\"1\"><packages/>", Some("sonar.cobertura.reportPaths"))]
+    #[case("<!DOCTYPE report PUBLIC \"x\" \"y\"><report name=\"r\">", Some("sonar.coverage.jacoco.xmlReportPaths"))]
+    #[case("<coverage version=\"1\"><file path=\"a\"/></coverage>", Some("sonar.coverageReportPaths"))]
+    #[case("{\"a\": 1}", None)]
+    #[case("<html>", None)]
+    #[case("", None)]
+    fn the_format_of_coverage_is_told_by_the_start(#[case] text: &str, #[case] property: Option<&str>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        assert_eq!(sniff_coverage(file.path()).ok(), property);
+    }
+
+    #[test]
+    fn a_missing_report_is_an_error_and_a_pattern_without_match_a_warning() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path();
+        std::fs::create_dir_all(base.join("out/x")).unwrap();
+        for name in ["out/a.sarif", "out/x/b.sarif", "out/c.txt"] {
+            std::fs::write(base.join(name), "").unwrap();
+        }
+        std::fs::write(base.join(".gitignore"), "out\n").unwrap();
+        let mut warnings = Vec::new();
+        let mut find = |patterns: &[&str]| {
+            let patterns: Vec<_> = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
+            find_reports(base, SARIF_PROPERTY, &patterns, &mut warnings)
+        };
+        let found = find(&["out/a.sarif", "out/**/*.sarif", "no/*.sarif"]).unwrap();
+        assert_eq!(found, [base.join("out/a.sarif"), base.join("out/x/b.sarif")]);
+        let error = find(&["gone.sarif"]).unwrap_err().to_string();
+        assert!(error.starts_with("sonar.sarifReportPaths: the report 'gone.sarif' does not exist"), "{error}");
+        assert_eq!(warnings, ["sonar.sarifReportPaths: no file matches 'no/*.sarif'"]);
+    }
+}
