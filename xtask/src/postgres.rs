@@ -40,13 +40,10 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Makes and starts a cluster; installs PostgreSQL first when it is missing and that is allowed.
     pub(crate) fn start() -> Result<Self> {
-        let programs = match find_programs() {
-            Some(found) => found,
-            None => {
-                debian::install("postgresql", "PostgreSQL's server (initdb, postgres)")?;
-                find_programs().context("PostgreSQL was installed, but initdb is nowhere to be found")?
-            }
-        };
+        if find_programs().is_none() {
+            debian::install("postgresql", "PostgreSQL's server (initdb, postgres)")?;
+        }
+        let programs = find_programs().context("PostgreSQL was installed, but initdb is nowhere to be found")?;
         let folder = tempfile::Builder::new()
             .prefix("gatehook-pg-")
             .tempdir()

@@ -51,7 +51,7 @@ pub(crate) fn follow(
     component: &ComponentId,
     file: &IncomingFile,
     raw: Vec<RawIssue>,
-    before: Before,
+    before: &Before,
     changed: Option<&BTreeSet<u32>>,
 ) -> After {
     let found: Vec<Trackable<'_>> = raw.iter().map(trackable_raw).collect();

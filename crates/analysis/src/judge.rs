@@ -41,17 +41,7 @@ impl Rulings {
 
     /// What ratings of a component need to know beside its issues.
     pub(crate) fn debt(&self, measures: &Measures, has_new_code: bool) -> DebtContext {
-        let number = |key| match measures.get(key) {
-            // The development cost of a component is a text for compatibility.
-            Some(gatehook_domain::measure::MeasureValue::Text(text)) => text.parse().ok(),
-            _ => measures.number(key),
-        };
-        DebtContext {
-            development_cost: number("development_cost").unwrap_or(0.0),
-            new_development_cost: number("new_development_cost"),
-            has_new_code,
-            grid: self.grid.clone(),
-        }
+        DebtContext::of(measures, has_new_code, self.grid)
     }
 }
 

@@ -26,7 +26,7 @@ use crate::plan::{self, Heading, Plan};
 use crate::spill::{Outcome, SpillWriter};
 
 /// How long an issue that was closed can still be taken up again; SonarQube's default as well.
-const CLOSED_ISSUES_MAX_AGE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 60 * 60);
+const CLOSED_ISSUES_MAX_AGE: std::time::Duration = std::time::Duration::from_hours(30 * 24);
 /// How often the work is done again because a person changed an issue of the branch meanwhile. Each time costs one analysis;
 /// nobody changes issues so steadily that five in a row are hit.
 const MAX_REDOS: u32 = 5;
@@ -208,7 +208,7 @@ impl<'a> Work<'a> {
             _ => raw,
         };
         let before = self.before(&path)?;
-        let after = issues::follow(&self.setting(), id, &file, raw, before, changed);
+        let after = issues::follow(&self.setting(), id, &file, raw, &before, changed);
 
         let measures = size::file_measures(
             &FileFacts {
@@ -280,7 +280,7 @@ impl<'a> Work<'a> {
         let raw = std::mem::take(&mut file.issues);
         let root = ComponentId::root_of(&self.plan.branch.id);
         let before = self.before("")?;
-        let after = issues::follow(&self.setting(), &root, &file, raw, before, None);
+        let after = issues::follow(&self.setting(), &root, &file, raw, &before, None);
         let component = Component {
             id: root,
             branch: self.plan.branch.id.clone(),

@@ -26,7 +26,7 @@ const MAX_PROPERTIES: usize = 1_000;
 /// The most warnings of a scanner that are kept.
 const MAX_WARNINGS: usize = 100;
 /// How far in the future an analysis may be dated: clocks differ, but not by a day.
-const MAX_AHEAD: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+const MAX_AHEAD: std::time::Duration = std::time::Duration::from_hours(24);
 
 /// What the report says about itself.
 pub(crate) struct Heading {

@@ -20,7 +20,7 @@ use crate::error::AnalysisError;
 use crate::pipeline::{self, Bench};
 
 /// How long a worker holds a task before another may take it for dead. It is renewed three times as often.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// How long a worker sleeps when there is nothing to do and nobody wakes it: the longest a task of a dead node waits beyond
 /// its lease.
 const IDLE: Duration = Duration::from_secs(5);

@@ -11,7 +11,7 @@ use gatehook_testkit::report::{FileBuilder, ReportBuilder};
 use rstest::rstest;
 
 fn old_code(lab: &Lab) -> FileBuilder {
-    FileBuilder::numbered("src/a.rs", 30).changed_at(lab.now().minus(std::time::Duration::from_secs(864_000)))
+    FileBuilder::numbered("src/a.rs", 30).changed_at(lab.now().minus(std::time::Duration::from_hours(240)))
 }
 
 #[rstest]
@@ -262,7 +262,7 @@ async fn a_report_that_cannot_be_used_fails_with_a_reason_and_tells_the_receiver
     let mut twice = lab.report().file(old_code(&lab));
     twice = twice.file(old_code(&lab));
     let outside = lab.report().file(FileBuilder::numbered("../../etc/passwd", 1)).zip();
-    let past = ReportBuilder::new("lab", lab.now().minus(std::time::Duration::from_secs(60))).zip();
+    let past = ReportBuilder::new("lab", lab.now().minus(std::time::Duration::from_mins(1))).zip();
     let future = ReportBuilder::new("lab", lab.now().plus(std::time::Duration::from_secs(200_000))).zip();
     let cases: [(&str, &[u8], &str); 7] = [
         ("no zip", b"this is no zip archive", "not a zip archive"),
@@ -310,7 +310,7 @@ async fn a_task_that_was_being_worked_on_is_taken_up_by_the_next_process() {
     let claimed = lab
         .write(move |tx| {
             let now = tx.ambient().now();
-            gatehook_store::task::claim(tx, &node, now, now.plus(std::time::Duration::from_secs(60)))
+            gatehook_store::task::claim(tx, &node, now, now.plus(std::time::Duration::from_mins(1)))
         })
         .await
         .unwrap();

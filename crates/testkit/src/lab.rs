@@ -31,7 +31,7 @@ use crate::report::ReportBuilder;
 /// The key of the lab's project.
 pub const PROJECT: &str = "lab";
 /// How long a test waits for a task before it fails; it never decides a test that would pass.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A project under test.
 pub struct Lab {
@@ -48,6 +48,7 @@ pub struct Lab {
 #[expect(
     clippy::missing_panics_doc,
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a harness of tests: what does not work fails the test"
 )]
 impl Lab {

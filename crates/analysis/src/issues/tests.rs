@@ -57,7 +57,7 @@ fn file(changes: &[Option<i64>]) -> IncomingFile {
     }
 }
 
-fn follow_in(first: bool, file: &IncomingFile, raw: Vec<RawIssue>, before: Before) -> After {
+fn follow_in(first: bool, file: &IncomingFile, raw: Vec<RawIssue>, before: &Before) -> After {
     let ambient = ambient(3);
     let setting = Setting {
         branch: &branch(),
@@ -82,7 +82,7 @@ fn open(rule: &str, line: u32) -> Issue {
         &component(),
         &file(&[]),
         vec![raw(rule, line)],
-        Before::default(),
+        &Before::default(),
         None,
     )
     .inserted
@@ -102,7 +102,7 @@ fn a_finding_of_an_external_tool_is_as_old_as_the_newest_of_its_lines() {
         false,
         &file(&[Some(10), Some(20), Some(30)]),
         vec![two_lines],
-        Before::default(),
+        &Before::default(),
     );
     assert_eq!(after.inserted[0].created_at, Timestamp::from_millis(20));
     assert_eq!(after.inserted[0].author.as_deref(), Some("a10"));
@@ -114,21 +114,21 @@ fn a_finding_on_a_line_that_is_not_committed_is_of_this_moment() {
         false,
         &file(&[Some(10), None, Some(30)]),
         vec![raw("A", 2)],
-        Before::default(),
+        &Before::default(),
     );
     assert_eq!(after.inserted[0].created_at, DATE);
 }
 
 #[test]
 fn a_finding_without_version_control_is_of_this_moment() {
-    let after = follow_in(true, &file(&[]), vec![raw("A", 2)], Before::default());
+    let after = follow_in(true, &file(&[]), vec![raw("A", 2)], &Before::default());
     assert_eq!(after.inserted[0].created_at, DATE);
 }
 
 #[test]
 fn a_commit_of_the_future_does_not_make_a_finding_of_the_future() {
     let future = DATE.as_millis() + 1_000_000;
-    let after = follow_in(false, &file(&[Some(future)]), vec![raw("A", 1)], Before::default());
+    let after = follow_in(false, &file(&[Some(future)]), vec![raw("A", 1)], &Before::default());
     assert_eq!(after.inserted[0].created_at, DATE);
 }
 
@@ -146,7 +146,7 @@ fn what_people_decided_stays_and_what_the_tool_says_is_renewed() {
         open: vec![old.clone()],
         ..Before::default()
     };
-    let after = follow_in(false, &file(&[]), vec![again], before);
+    let after = follow_in(false, &file(&[]), vec![again], &before);
     assert!(after.inserted.is_empty());
     let issue = &after.current[0];
     assert_eq!(
@@ -163,7 +163,7 @@ fn an_issue_that_did_not_change_is_not_written_again() {
         open: vec![old],
         ..Before::default()
     };
-    let after = follow_in(false, &file(&[]), vec![raw("A", 1)], before);
+    let after = follow_in(false, &file(&[]), vec![raw("A", 1)], &before);
     assert!(after.inserted.is_empty() && after.updated.is_empty() && after.changes.is_empty());
     assert_eq!(after.current.len(), 1);
 }
@@ -176,7 +176,7 @@ fn an_issue_that_is_gone_is_closed_and_comes_back_as_it_was() {
         open: vec![old.clone()],
         ..Before::default()
     };
-    let closed = follow_in(false, &file(&[]), Vec::new(), before).updated.remove(0);
+    let closed = follow_in(false, &file(&[]), Vec::new(), &before).updated.remove(0);
     assert_eq!(
         (closed.status, closed.resolution),
         (Status::Closed, Some(Resolution::Fixed))
@@ -190,7 +190,7 @@ fn an_issue_that_is_gone_is_closed_and_comes_back_as_it_was() {
         closed: vec![remembered],
         ..Before::default()
     };
-    let after = follow_in(false, &file(&[]), vec![raw("A", 1)], before);
+    let after = follow_in(false, &file(&[]), vec![raw("A", 1)], &before);
     assert!(after.inserted.is_empty(), "it is the old one");
     assert_eq!(
         (after.current[0].id.clone(), after.current[0].status),
@@ -209,7 +209,7 @@ fn the_first_analysis_of_a_branch_copies_decisions_and_closes_nothing() {
         borrowed: true,
         ..Before::default()
     };
-    let after = follow_in(true, &file(&[]), vec![raw("A", 1)], before);
+    let after = follow_in(true, &file(&[]), vec![raw("A", 1)], &before);
     assert!(
         after.updated.is_empty(),
         "the issues of the other branch stay as they are"
