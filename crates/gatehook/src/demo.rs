@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use axum::http::StatusCode;
 use gatehook_domain::{Ambient, Timestamp};
-use gatehook_scanner::{Properties, Quiet, ScanOptions};
+use gatehook_scanner::{Environment, Properties, Quiet, ScanOptions};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -194,16 +194,13 @@ impl Stage {
         if let Some(date) = date {
             properties.set("sonar.projectDate", &date.to_string());
         }
-        let outcome = gatehook_scanner::scan(ScanOptions {
-            base_dir: base_dir.to_owned(),
-            properties,
-            progress: Arc::new(Quiet),
-            ambient: self.ambient.clone(),
-        })
-        .await?;
+        // The environment of this process must not make it another scan.
+        let environment = Environment::from_iter(Vec::<(String, String)>::new());
+        let wanted = ScanOptions::new(base_dir, properties, environment, self.ambient.clone(), Arc::new(Quiet));
+        let outcome = gatehook_scanner::scan(wanted).await?;
         say(&format!(
             "   gatehook scan: {} files, {} lines of code, {} issues from {reports}",
-            outcome.counts.files, outcome.counts.ncloc, outcome.counts.issues
+            outcome.totals.files, outcome.totals.ncloc, outcome.totals.issues
         ))?;
         let task = self.api.wait_for_task(&outcome.task_id, PATIENCE).await?;
         ensure!(task["status"] == "SUCCESS", "the task ended with {}: {}", task["status"], task["errorMessage"]);
