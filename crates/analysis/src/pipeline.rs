@@ -11,7 +11,7 @@ use gatehook_domain::component::{Component, Qualifier};
 use gatehook_domain::id::{ComponentId, NodeId};
 use gatehook_domain::issue::{Issue, Resolution, Status};
 use gatehook_domain::measure::Measures;
-use gatehook_domain::size::{self, FileFacts, Sum};
+use gatehook_domain::size::{self, Duplication, FileFacts, Sum};
 use gatehook_domain::tally::{self, Tally};
 use gatehook_domain::task::Task;
 use gatehook_report::{Limits, ReportReader, proto};
@@ -121,6 +121,7 @@ struct Work<'a> {
     sum: Sum,
     tally: Tally,
     gone: Vec<ComponentId>,
+    has_duplications: bool,
 }
 
 impl<'a> Work<'a> {
@@ -132,6 +133,7 @@ impl<'a> Work<'a> {
         report: &mut Report,
     ) -> Result<Self, AnalysisError> {
         let book = RuleBook::read(report)?;
+        let has_duplications = report.has_duplications();
         Ok(Self {
             bench,
             plan,
@@ -141,6 +143,7 @@ impl<'a> Work<'a> {
             sum: Sum::default(),
             tally: Tally::default(),
             gone: Vec::new(),
+            has_duplications,
         })
     }
 
@@ -217,8 +220,10 @@ impl<'a> Work<'a> {
                 raw: &file.measures,
                 code_lines: file.code_lines.as_ref(),
                 coverage: &file.coverage,
-                duplicated_lines: &file.duplicated_lines,
-                duplicated_blocks: file.duplicated_blocks,
+                duplication: self.has_duplications.then_some(Duplication {
+                    lines: &file.duplicated_lines,
+                    blocks: file.duplicated_blocks,
+                }),
                 new_lines: new_lines.as_ref(),
             },
             self.plan.rulings.development_cost,

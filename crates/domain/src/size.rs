@@ -17,12 +17,19 @@ pub struct FileFacts<'a> {
     pub code_lines: Option<&'a BTreeSet<u32>>,
     /// The lines that tests can cover.
     pub coverage: &'a [LineCover],
-    /// The lines that stand elsewhere too.
-    pub duplicated_lines: &'a BTreeSet<u32>,
-    /// How many blocks of them there are.
-    pub duplicated_blocks: u32,
+    /// What stands elsewhere too; none when nobody looked for it.
+    pub duplication: Option<Duplication<'a>>,
     /// The new lines, as far as they are known.
     pub new_lines: Option<&'a BTreeSet<u32>>,
+}
+
+/// What of a file stands elsewhere too.
+#[derive(Debug, Clone, Copy)]
+pub struct Duplication<'a> {
+    /// The lines.
+    pub lines: &'a BTreeSet<u32>,
+    /// How many blocks of them there are.
+    pub blocks: u32,
 }
 
 /// What tests covered of a line.
@@ -158,15 +165,17 @@ impl Covered {
 }
 
 fn measure_duplication(facts: &FileFacts<'_>, measures: &mut Measures) {
-    measures.set_int("duplicated_lines", count(facts.duplicated_lines));
-    measures.set_int("duplicated_blocks", i64::from(facts.duplicated_blocks));
-    measures.set_int("duplicated_files", i64::from(!facts.duplicated_lines.is_empty()));
+    // A file nobody searched for duplicates is not a file without them.
+    let Some(duplication) = facts.duplication else { return };
+    measures.set_int("duplicated_lines", count(duplication.lines));
+    measures.set_int("duplicated_blocks", i64::from(duplication.blocks));
+    measures.set_int("duplicated_files", i64::from(!duplication.lines.is_empty()));
     if let Some(new) = facts.new_lines {
         measures.set_int(
             "new_duplicated_lines",
-            new.intersection(facts.duplicated_lines).count() as i64,
+            new.intersection(duplication.lines).count() as i64,
         );
-        let blocks = runs_with(facts.duplicated_lines, new).min(facts.duplicated_blocks);
+        let blocks = runs_with(duplication.lines, new).min(duplication.blocks);
         measures.set_int("new_duplicated_blocks", i64::from(blocks));
     }
 }
@@ -323,8 +332,7 @@ mod tests {
             raw,
             code_lines: None,
             coverage,
-            duplicated_lines: NO_LINES,
-            duplicated_blocks: 0,
+            duplication: None,
             new_lines,
         }
     }
@@ -396,8 +404,10 @@ mod tests {
         let (new, duplicated) = (BTreeSet::from([2, 8, 10]), BTreeSet::from([1, 2, 3, 7, 8]));
         let raw = raw(&[]);
         let facts = FileFacts {
-            duplicated_lines: &duplicated,
-            duplicated_blocks: 3,
+            duplication: Some(Duplication {
+                lines: &duplicated,
+                blocks: 3,
+            }),
             ..facts(&raw, &[], Some(&new))
         };
         let measures = file_measures(&facts, 30.0);

@@ -169,6 +169,13 @@ impl<R: Read + Seek> ReportReader<R> {
         )
     }
 
+    /// Whether the scanner looked for duplicates at all: then it sent what it found, or the text it compared.
+    pub fn has_duplications(&self) -> bool {
+        self.archive
+            .file_names()
+            .any(|name| name.starts_with("duplications-") || name.starts_with("cpd-text-block-"))
+    }
+
     /// Reads `changesets-N.pb`.
     pub fn changesets(&mut self, component_ref: i32) -> Result<Option<Changesets>, ReportError> {
         self.single(&format!("changesets-{component_ref}.pb"), "Changesets")
