@@ -32,7 +32,14 @@ pub struct AnalysisSearch {
 impl AnalysisSearch {
     /// All analyses of a branch, newest first.
     pub fn of(branch: BranchId) -> Self {
-        Self { branch, from: None, to: None, ascending: false, page: 1, size: 100 }
+        Self {
+            branch,
+            from: None,
+            to: None,
+            ascending: false,
+            page: 1,
+            size: 100,
+        }
     }
 }
 
@@ -91,7 +98,13 @@ pub fn history(tx: &mut Tx<'_>, branch: &BranchId) -> Result<Vec<PastAnalysis>, 
         &params![branch],
     )?;
     rows.iter()
-        .map(|row| Ok(PastAnalysis { id: row.get(0)?, date: row.get(1)?, version: row.get(2)? }))
+        .map(|row| {
+            Ok(PastAnalysis {
+                id: row.get(0)?,
+                date: row.get(1)?,
+                version: row.get(2)?,
+            })
+        })
         .collect()
 }
 
@@ -148,14 +161,22 @@ fn narrowed(start: &'static str, search: &AnalysisSearch) -> Sql {
 
 fn paged(start: &'static str, search: &AnalysisSearch) -> Sql {
     let mut sql = narrowed(start, search);
-    sql.push(if search.ascending { " ORDER BY date, id" } else { " ORDER BY date DESC, id DESC" });
+    sql.push(if search.ascending {
+        " ORDER BY date, id"
+    } else {
+        " ORDER BY date DESC, id DESC"
+    });
     sql.page(search.page, search.size);
     sql
 }
 
 fn read(row: &Row) -> Result<Analysis, StoreError> {
     let period = match row.parse_opt(8, NewCodeMode::parse)? {
-        Some(mode) => Some(Period { mode, date: row.get(9)?, parameter: row.get(10)? }),
+        Some(mode) => Some(Period {
+            mode,
+            date: row.get(9)?,
+            parameter: row.get(10)?,
+        }),
         None => None,
     };
     Ok(Analysis {

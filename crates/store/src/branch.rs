@@ -101,7 +101,10 @@ pub fn insert(tx: &mut Tx<'_>, branch: &Branch) -> Result<(), StoreError> {
 
 /// Remembers the last analysis of a branch that succeeded.
 pub fn set_last_analysis(tx: &mut Tx<'_>, branch: &BranchId, analysis: &AnalysisId) -> Result<(), StoreError> {
-    tx.execute("UPDATE branch SET last_analysis_id = $2 WHERE id = $1", &params![branch, analysis])?;
+    tx.execute(
+        "UPDATE branch SET last_analysis_id = $2 WHERE id = $1",
+        &params![branch, analysis],
+    )?;
     Ok(())
 }
 
@@ -123,8 +126,10 @@ pub fn set_pull_request(
 /// Counts a change of a branch's issues and gives the new revision; 0 when the branch is gone. Two transactions that
 /// do this for one branch exclude each other.
 pub fn bump_revision(tx: &mut Tx<'_>, branch: &BranchId) -> Result<i64, StoreError> {
-    let row =
-        tx.query_opt("UPDATE branch SET revision = revision + 1 WHERE id = $1 RETURNING revision", &params![branch])?;
+    let row = tx.query_opt(
+        "UPDATE branch SET revision = revision + 1 WHERE id = $1 RETURNING revision",
+        &params![branch],
+    )?;
     row.map_or(Ok(0), |row| row.get(0))
 }
 
@@ -153,7 +158,10 @@ pub fn set_main(tx: &mut Tx<'_>, project: &ProjectId, branch: &BranchId) -> Resu
         return Ok(false);
     }
     // Two statements: the index that allows one main branch is checked row by row.
-    tx.execute("UPDATE branch SET is_main = $2 WHERE project_id = $1 AND is_main", &params![project, false])?;
+    tx.execute(
+        "UPDATE branch SET is_main = $2 WHERE project_id = $1 AND is_main",
+        &params![project, false],
+    )?;
     tx.execute("UPDATE branch SET is_main = $2 WHERE id = $1", &params![branch, true])?;
     Ok(true)
 }

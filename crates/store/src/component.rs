@@ -113,8 +113,16 @@ pub fn line_hashes(tx: &mut Tx<'_>, id: &ComponentId) -> Result<Vec<u8>, StoreEr
 
 /// Keeps components, new ones and those that are known by their id. No id may be given twice.
 pub fn upsert_many(tx: &mut Tx<'_>, components: &[Component]) -> Result<(), StoreError> {
-    const KINDS: &[Kind] =
-        &[Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Bool, Kind::Bytes];
+    const KINDS: &[Kind] = &[
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Bool,
+        Kind::Bytes,
+    ];
     // Line hashes make rows large, so they are handed over piece by piece.
     for chunk in components.chunks(LIST) {
         let rows: Vec<Vec<Value>> = chunk
@@ -176,16 +184,22 @@ pub(crate) fn narrow(sql: &mut Sql, search: &ComponentSearch) {
     if search.qualifiers.is_empty() {
         sql.and("c.qualifier <> 'TRK'");
     } else {
-        sql.and("c.qualifier IN ").list(search.qualifiers.iter().map(|qualifier| qualifier.as_str()));
+        sql.and("c.qualifier IN ")
+            .list(search.qualifiers.iter().map(|qualifier| qualifier.as_str()));
     }
     if let Some(query) = &search.query {
-        sql.and("lower(c.path) LIKE lower(").bind(containing(query)).push(") ESCAPE '\\'");
+        sql.and("lower(c.path) LIKE lower(")
+            .bind(containing(query))
+            .push(") ESCAPE '\\'");
     }
     if let Some(folder) = search.under.as_deref().filter(|folder| !folder.is_empty()) {
         // SQLite's LIKE does not tell cases apart, so the beginning is compared as well.
         let prefix = format!("{folder}/");
         sql.and("c.path LIKE ").bind(beginning(&prefix)).push(" ESCAPE '\\'");
-        sql.and("substr(c.path, 1, length(").bind(&prefix).push(")) = ").bind(&prefix);
+        sql.and("substr(c.path, 1, length(")
+            .bind(&prefix)
+            .push(")) = ")
+            .bind(&prefix);
     }
 }
 
@@ -213,5 +227,8 @@ pub(crate) fn read(row: &Row) -> Result<Component, StoreError> {
 }
 
 fn read_whole(row: &Row) -> Result<Component, StoreError> {
-    Ok(Component { line_hashes: row.get(6)?, ..read(row)? })
+    Ok(Component {
+        line_hashes: row.get(6)?,
+        ..read(row)?
+    })
 }

@@ -44,7 +44,12 @@ pub fn all(tx: &mut Tx<'_>) -> Result<Vec<Gate>, StoreError> {
         .map(|row| {
             let id: GateId = row.get(0)?;
             let conditions = conditions.remove(&id).unwrap_or_default();
-            Ok(Gate { id, name: row.get(1)?, built_in: row.get(2)?, conditions })
+            Ok(Gate {
+                id,
+                name: row.get(1)?,
+                built_in: row.get(2)?,
+                conditions,
+            })
         })
         .collect()
 }
@@ -77,13 +82,18 @@ pub fn insert(tx: &mut Tx<'_>, gate: &Gate) -> Result<(), StoreError> {
 pub fn default_gate(tx: &mut Tx<'_>) -> Result<Gate, StoreError> {
     match tx.query_opt("SELECT id, name, built_in FROM gate WHERE is_default", &[])? {
         Some(row) => whole(tx, &row),
-        None => Err(StoreError::Corrupt { what: "no quality gate is the default one".to_owned() }),
+        None => Err(StoreError::Corrupt {
+            what: "no quality gate is the default one".to_owned(),
+        }),
     }
 }
 
 /// Makes a gate the one of projects that chose none; false, and nothing is changed, when there is no such gate.
 pub fn set_default(tx: &mut Tx<'_>, id: &GateId) -> Result<bool, StoreError> {
-    if tx.query_opt("SELECT id FROM gate WHERE id = $1", &params![id])?.is_none() {
+    if tx
+        .query_opt("SELECT id FROM gate WHERE id = $1", &params![id])?
+        .is_none()
+    {
         return Ok(false);
     }
     // Two statements: the index that allows one default gate is checked row by row.
@@ -123,7 +133,8 @@ pub fn deselect(tx: &mut Tx<'_>, project: &ProjectId) -> Result<bool, StoreError
 pub fn projects(tx: &mut Tx<'_>, search: &GateProjects) -> Result<(Vec<(Project, bool)>, i64), StoreError> {
     let narrowed = |start: &'static str| {
         let mut sql = Sql::new(start);
-        sql.push(" LEFT JOIN gate_project s ON s.project_id = p.id AND s.gate_id = ").bind(&search.gate);
+        sql.push(" LEFT JOIN gate_project s ON s.project_id = p.id AND s.gate_id = ")
+            .bind(&search.gate);
         match search.selected {
             Some(true) => drop(sql.and("s.gate_id IS NOT NULL")),
             Some(false) => drop(sql.and("s.gate_id IS NULL")),
@@ -132,7 +143,9 @@ pub fn projects(tx: &mut Tx<'_>, search: &GateProjects) -> Result<(Vec<(Project,
         if let Some(query) = &search.query {
             let pattern = containing(query);
             sql.and("(lower(p.project_key) LIKE lower(").bind(&pattern);
-            sql.push(") ESCAPE '\\' OR lower(p.name) LIKE lower(").bind(&pattern).push(") ESCAPE '\\')");
+            sql.push(") ESCAPE '\\' OR lower(p.name) LIKE lower(")
+                .bind(&pattern)
+                .push(") ESCAPE '\\')");
         }
         sql
     };
@@ -143,8 +156,10 @@ pub fn projects(tx: &mut Tx<'_>, search: &GateProjects) -> Result<(Vec<(Project,
     .push(" ORDER BY lower(p.name), p.project_key")
     .page(search.page, search.size)
     .query(tx)?;
-    let found =
-        rows.iter().map(|row| Ok((project::read(row)?, row.get(5)?))).collect::<Result<_, StoreError>>()?;
+    let found = rows
+        .iter()
+        .map(|row| Ok((project::read(row)?, row.get(5)?)))
+        .collect::<Result<_, StoreError>>()?;
     Ok((found, total))
 }
 
@@ -153,7 +168,13 @@ pub fn add_condition(tx: &mut Tx<'_>, gate: &GateId, condition: &Condition) -> R
     tx.execute(
         "INSERT INTO gate_condition (id, gate_id, number, metric, operator, threshold)
          SELECT $1, $2, COALESCE(MAX(number), 0) + 1, $3, $4, $5 FROM gate_condition WHERE gate_id = $2",
-        &params![condition.id, gate, condition.metric.key, condition.operator.as_str(), condition.threshold],
+        &params![
+            condition.id,
+            gate,
+            condition.metric.key,
+            condition.operator.as_str(),
+            condition.threshold
+        ],
     )?;
     Ok(())
 }
@@ -162,7 +183,12 @@ pub fn add_condition(tx: &mut Tx<'_>, gate: &GateId, condition: &Condition) -> R
 pub fn update_condition(tx: &mut Tx<'_>, condition: &Condition) -> Result<bool, StoreError> {
     let changed = tx.execute(
         "UPDATE gate_condition SET metric = $2, operator = $3, threshold = $4 WHERE id = $1",
-        &params![condition.id, condition.metric.key, condition.operator.as_str(), condition.threshold],
+        &params![
+            condition.id,
+            condition.metric.key,
+            condition.operator.as_str(),
+            condition.threshold
+        ],
     )?;
     Ok(changed > 0)
 }
@@ -194,25 +220,38 @@ pub fn delete(tx: &mut Tx<'_>, id: &GateId) -> Result<bool, StoreError> {
 
 /// Makes or mends the gate that comes with the system, and makes it the default one if there is none. Gives its id.
 pub fn sync_built_in(tx: &mut Tx<'_>) -> Result<GateId, StoreError> {
-    let kept = tx.query_opt("SELECT id, name, built_in FROM gate WHERE name = $1", &params![SONAR_WAY_NAME])?;
-    let gate = match kept {
-        Some(row) => whole(tx, &row)?,
-        None => {
-            let gate =
-                Gate { id: tx.new_id(), name: SONAR_WAY_NAME.to_owned(), built_in: true, conditions: Vec::new() };
-            insert(tx, &gate)?;
-            gate
-        }
+    let kept = tx.query_opt(
+        "SELECT id, name, built_in FROM gate WHERE name = $1",
+        &params![SONAR_WAY_NAME],
+    )?;
+    let gate = if let Some(row) = kept {
+        whole(tx, &row)?
+    } else {
+        let gate = Gate {
+            id: tx.new_id(),
+            name: SONAR_WAY_NAME.to_owned(),
+            built_in: true,
+            conditions: Vec::new(),
+        };
+        insert(tx, &gate)?;
+        gate
     };
-    let found = gate.conditions.iter().map(|condition| {
-        (condition.metric.key, condition.operator, condition.threshold.as_str())
-    });
+    let found = gate
+        .conditions
+        .iter()
+        .map(|condition| (condition.metric.key, condition.operator, condition.threshold.as_str()));
     if !found.eq(SONAR_WAY.iter().copied()) {
         tx.execute("DELETE FROM gate_condition WHERE gate_id = $1", &params![gate.id])?;
         for &(metric, operator, threshold) in SONAR_WAY {
-            let metric = metric_of(metric)
-                .map_err(|reason| StoreError::Corrupt { what: format!("{SONAR_WAY_NAME}: {metric}: {reason}") })?;
-            let condition = Condition { id: tx.new_id(), metric, operator, threshold: threshold.to_owned() };
+            let metric = metric_of(metric).map_err(|reason| StoreError::Corrupt {
+                what: format!("{SONAR_WAY_NAME}: {metric}: {reason}"),
+            })?;
+            let condition = Condition {
+                id: tx.new_id(),
+                metric,
+                operator,
+                threshold: threshold.to_owned(),
+            };
             add_condition(tx, &gate.id, &condition)?;
         }
     }
@@ -230,7 +269,12 @@ fn whole(tx: &mut Tx<'_>, row: &Row) -> Result<Gate, StoreError> {
         &params![id],
     )?;
     let conditions = rows.iter().map(read_condition).collect::<Result<_, _>>()?;
-    Ok(Gate { id, name: row.get(1)?, built_in: row.get(2)?, conditions })
+    Ok(Gate {
+        id,
+        name: row.get(1)?,
+        built_in: row.get(2)?,
+        conditions,
+    })
 }
 
 fn read_condition(row: &Row) -> Result<Condition, StoreError> {

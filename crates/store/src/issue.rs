@@ -16,6 +16,7 @@ use crate::tx::Tx;
 use crate::value::{Kind, Row, ToValue, Value};
 
 mod facet;
+mod narrow;
 mod search;
 
 pub use self::facet::{Facet, FacetCounts};
@@ -84,7 +85,11 @@ const OVERWRITE: &str = "ON CONFLICT (id) DO UPDATE SET component_id = excluded.
 /// The issues of a file that are not closed.
 pub fn open_of_component(tx: &mut Tx<'_>, component: &ComponentId) -> Result<Vec<Issue>, StoreError> {
     let rows = tx.query(
-        concat!("SELECT ", columns!(), " FROM issue WHERE component_id = $1 AND status <> 'CLOSED' ORDER BY id"),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM issue WHERE component_id = $1 AND status <> 'CLOSED' ORDER BY id"
+        ),
         &params![component],
     )?;
     rows.iter().map(read).collect()
@@ -118,7 +123,10 @@ pub fn components_with_open_issues(tx: &mut Tx<'_>, branch: &BranchId) -> Result
 
 /// The issue of this id.
 pub fn by_id(tx: &mut Tx<'_>, id: &IssueId) -> Result<Option<Issue>, StoreError> {
-    let row = tx.query_opt(concat!("SELECT ", columns!(), " FROM issue WHERE id = $1"), &params![id])?;
+    let row = tx.query_opt(
+        concat!("SELECT ", columns!(), " FROM issue WHERE id = $1"),
+        &params![id],
+    )?;
     row.map(|row| read(&row)).transpose()
 }
 
@@ -126,7 +134,9 @@ pub fn by_id(tx: &mut Tx<'_>, id: &IssueId) -> Result<Option<Issue>, StoreError>
 pub fn by_ids(tx: &mut Tx<'_>, ids: &[IssueId]) -> Result<Vec<Issue>, StoreError> {
     let mut found = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(LIST) {
-        let rows = Sql::new(concat!("SELECT ", columns!(), " FROM issue WHERE id IN ")).list(chunk).query(tx)?;
+        let rows = Sql::new(concat!("SELECT ", columns!(), " FROM issue WHERE id IN "))
+            .list(chunk)
+            .query(tx)?;
         for row in rows {
             found.push(read(&row)?);
         }
@@ -159,7 +169,12 @@ pub fn changes(tx: &mut Tx<'_>, issue: &IssueId) -> Result<Vec<IssueChange>, Sto
     )?;
     rows.iter()
         .map(|row| {
-            Ok(IssueChange { issue: row.get(0)?, user: row.get(1)?, at: row.get(2)?, diffs: from_json(row, 3)? })
+            Ok(IssueChange {
+                issue: row.get(0)?,
+                user: row.get(1)?,
+                at: row.get(2)?,
+                diffs: from_json(row, 3)?,
+            })
         })
         .collect()
 }
@@ -211,7 +226,13 @@ fn write_many(tx: &mut Tx<'_>, suffix: &'static str, issues: &[Issue]) -> Result
 }
 
 fn write(issue: &Issue) -> Result<Vec<Value>, StoreError> {
-    let impact = |quality| issue.impacts.get(&quality).map(|severity: &ImpactSeverity| severity.as_str()).to_value();
+    let impact = |quality| {
+        issue
+            .impacts
+            .get(&quality)
+            .map(|severity: &ImpactSeverity| severity.as_str())
+            .to_value()
+    };
     let range = |part: fn(&TextRange) -> u32| issue.range.as_ref().map(part).to_value();
     Ok(vec![
         issue.id.to_value(),
@@ -243,13 +264,21 @@ fn write(issue: &Issue) -> Result<Vec<Value>, StoreError> {
         issue.closed_at.to_value(),
         issue.on_changed_lines.to_value(),
         issue.before_close.map(|(status, _)| status.as_str()).to_value(),
-        issue.before_close.and_then(|(_, resolution)| resolution).map(Resolution::as_str).to_value(),
+        issue
+            .before_close
+            .and_then(|(_, resolution)| resolution)
+            .map(Resolution::as_str)
+            .to_value(),
     ])
 }
 
 fn read(row: &Row) -> Result<Issue, StoreError> {
     let mut impacts = Impacts::new();
-    let qualities = [SoftwareQuality::Maintainability, SoftwareQuality::Reliability, SoftwareQuality::Security];
+    let qualities = [
+        SoftwareQuality::Maintainability,
+        SoftwareQuality::Reliability,
+        SoftwareQuality::Security,
+    ];
     for (at, quality) in qualities.into_iter().enumerate() {
         if let Some(severity) = row.parse_opt(9 + at, ImpactSeverity::parse)? {
             impacts.insert(quality, severity);

@@ -11,7 +11,8 @@ use crate::sql::{LIST, Sql};
 use crate::tx::{Engine, Tx};
 use crate::value::{Kind, ToValue, Value};
 
-/// The counters of a component, held against other writers until the transaction ends; empty when there are none.
+/// The counters of a component, held against other writers until the transaction ends; empty when there are none. For
+/// transactions that write: PostgreSQL refuses the lock in others, which use [`get_many`].
 pub fn get(tx: &mut Tx<'_>, component: &ComponentId) -> Result<Tally, StoreError> {
     // Engine fragment: SQLite has one writer at a time and no row locks.
     let sql = match tx.engine() {
@@ -26,8 +27,9 @@ pub fn get(tx: &mut Tx<'_>, component: &ComponentId) -> Result<Tally, StoreError
 pub fn get_many(tx: &mut Tx<'_>, ids: &[ComponentId]) -> Result<BTreeMap<ComponentId, Tally>, StoreError> {
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(LIST) {
-        let rows =
-            Sql::new("SELECT component_id, tally FROM issue_count WHERE component_id IN ").list(chunk).query(tx)?;
+        let rows = Sql::new("SELECT component_id, tally FROM issue_count WHERE component_id IN ")
+            .list(chunk)
+            .query(tx)?;
         for row in rows {
             found.insert(row.get(0)?, row.parse(1, Tally::from_json)?);
         }
@@ -36,12 +38,7 @@ pub fn get_many(tx: &mut Tx<'_>, ids: &[ComponentId]) -> Result<BTreeMap<Compone
 }
 
 /// Writes the counters of one component.
-pub fn put(
-    tx: &mut Tx<'_>,
-    branch: &BranchId,
-    component: &ComponentId,
-    tally: &Tally,
-) -> Result<(), StoreError> {
+pub fn put(tx: &mut Tx<'_>, branch: &BranchId, component: &ComponentId, tally: &Tally) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO issue_count (component_id, branch_id, tally) VALUES ($1, $2, $3)
          ON CONFLICT (component_id) DO UPDATE SET tally = excluded.tally",
@@ -69,7 +66,9 @@ pub fn put_many(tx: &mut Tx<'_>, tallies: &[(BranchId, ComponentId, Tally)]) -> 
 pub fn delete_for(tx: &mut Tx<'_>, ids: &[ComponentId]) -> Result<u64, StoreError> {
     let mut changed = 0;
     for chunk in ids.chunks(LIST) {
-        changed += Sql::new("DELETE FROM issue_count WHERE component_id IN ").list(chunk).execute(tx)?;
+        changed += Sql::new("DELETE FROM issue_count WHERE component_id IN ")
+            .list(chunk)
+            .execute(tx)?;
     }
     Ok(changed)
 }

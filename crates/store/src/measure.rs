@@ -15,7 +15,10 @@ use crate::value::{Kind, Row, ToValue, Value};
 
 /// The measures of a file or of a branch's root; empty when there are none.
 pub fn get(tx: &mut Tx<'_>, component: &ComponentId) -> Result<Measures, StoreError> {
-    let row = tx.query_opt("SELECT measures FROM measure WHERE component_id = $1", &params![component])?;
+    let row = tx.query_opt(
+        "SELECT measures FROM measure WHERE component_id = $1",
+        &params![component],
+    )?;
     row.map_or_else(|| Ok(Measures::new()), |row| row.parse(0, Measures::from_json))
 }
 
@@ -23,8 +26,9 @@ pub fn get(tx: &mut Tx<'_>, component: &ComponentId) -> Result<Measures, StoreEr
 pub fn get_many(tx: &mut Tx<'_>, ids: &[ComponentId]) -> Result<BTreeMap<ComponentId, Measures>, StoreError> {
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(LIST) {
-        let rows =
-            Sql::new("SELECT component_id, measures FROM measure WHERE component_id IN ").list(chunk).query(tx)?;
+        let rows = Sql::new("SELECT component_id, measures FROM measure WHERE component_id IN ")
+            .list(chunk)
+            .query(tx)?;
         for row in rows {
             found.insert(row.get(0)?, row.parse(1, Measures::from_json)?);
         }
@@ -55,7 +59,9 @@ pub fn put_many(tx: &mut Tx<'_>, measures: &[(BranchId, ComponentId, Measures)])
 pub fn delete_for(tx: &mut Tx<'_>, ids: &[ComponentId]) -> Result<u64, StoreError> {
     let mut changed = 0;
     for chunk in ids.chunks(LIST) {
-        changed += Sql::new("DELETE FROM measure WHERE component_id IN ").list(chunk).execute(tx)?;
+        changed += Sql::new("DELETE FROM measure WHERE component_id IN ")
+            .list(chunk)
+            .execute(tx)?;
     }
     Ok(changed)
 }

@@ -16,12 +16,14 @@ pub fn get(
     branch: Option<&BranchId>,
 ) -> Result<Option<NewCodeDefinition>, StoreError> {
     let row = match (project, branch) {
-        (_, Some(branch)) => {
-            tx.query_opt("SELECT mode, value FROM new_code_period WHERE branch_id = $1", &params![branch])?
-        }
-        (Some(project), None) => {
-            tx.query_opt("SELECT mode, value FROM new_code_period WHERE project_id = $1", &params![project])?
-        }
+        (_, Some(branch)) => tx.query_opt(
+            "SELECT mode, value FROM new_code_period WHERE branch_id = $1",
+            &params![branch],
+        )?,
+        (Some(project), None) => tx.query_opt(
+            "SELECT mode, value FROM new_code_period WHERE project_id = $1",
+            &params![project],
+        )?,
         (None, None) => tx.query_opt(
             "SELECT mode, value FROM new_code_period WHERE project_id IS NULL AND branch_id IS NULL",
             &[],
@@ -47,26 +49,21 @@ pub fn set(
 }
 
 /// Forgets what was said in one scope (see [`get`]); false when nothing was.
-pub fn unset(
-    tx: &mut Tx<'_>,
-    project: Option<&ProjectId>,
-    branch: Option<&BranchId>,
-) -> Result<bool, StoreError> {
+pub fn unset(tx: &mut Tx<'_>, project: Option<&ProjectId>, branch: Option<&BranchId>) -> Result<bool, StoreError> {
     let changed = match (project, branch) {
         (_, Some(branch)) => tx.execute("DELETE FROM new_code_period WHERE branch_id = $1", &params![branch])?,
         (Some(project), None) => tx.execute("DELETE FROM new_code_period WHERE project_id = $1", &params![project])?,
-        (None, None) => tx.execute("DELETE FROM new_code_period WHERE project_id IS NULL AND branch_id IS NULL", &[])?,
+        (None, None) => tx.execute(
+            "DELETE FROM new_code_period WHERE project_id IS NULL AND branch_id IS NULL",
+            &[],
+        )?,
     };
     Ok(changed > 0)
 }
 
 /// What holds for a branch: what was said for it, else for its project, else for everything, else the previous
 /// version.
-pub fn effective(
-    tx: &mut Tx<'_>,
-    project: &ProjectId,
-    branch: &BranchId,
-) -> Result<NewCodeDefinition, StoreError> {
+pub fn effective(tx: &mut Tx<'_>, project: &ProjectId, branch: &BranchId) -> Result<NewCodeDefinition, StoreError> {
     match get(tx, Some(project), Some(branch))? {
         Some(definition) => Ok(definition),
         None => effective_of_project(tx, project),
@@ -82,5 +79,8 @@ pub fn effective_of_project(tx: &mut Tx<'_>, project: &ProjectId) -> Result<NewC
 }
 
 fn read(row: &Row) -> Result<NewCodeDefinition, StoreError> {
-    Ok(NewCodeDefinition { mode: row.parse(0, NewCodeMode::parse)?, value: row.get(1)? })
+    Ok(NewCodeDefinition {
+        mode: row.parse(0, NewCodeMode::parse)?,
+        value: row.get(1)?,
+    })
 }

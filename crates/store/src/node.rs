@@ -20,7 +20,10 @@ pub fn register(tx: &mut Tx<'_>, node: &NodeId, now: Timestamp) -> Result<(), St
 
 /// The nodes that gave a sign of life at this moment or later, the oldest first.
 pub fn seen_since(tx: &mut Tx<'_>, since: Timestamp) -> Result<Vec<NodeId>, StoreError> {
-    let rows = tx.query("SELECT id FROM node WHERE seen_at >= $1 ORDER BY started_at, id", &params![since])?;
+    let rows = tx.query(
+        "SELECT id FROM node WHERE seen_at >= $1 ORDER BY started_at, id",
+        &params![since],
+    )?;
     rows.iter().map(|row: &Row| row.get(0)).collect()
 }
 

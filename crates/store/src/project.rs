@@ -55,7 +55,13 @@ pub type FoundProject = (Project, Option<Timestamp>, Option<String>);
 pub fn insert(tx: &mut Tx<'_>, project: &Project) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO project (id, project_key, name, visibility, created_at) VALUES ($1, $2, $3, $4, $5)",
-        &params![project.id, project.key.as_str(), project.name, project.visibility.as_str(), project.created_at],
+        &params![
+            project.id,
+            project.key.as_str(),
+            project.name,
+            project.visibility.as_str(),
+            project.created_at
+        ],
     )?;
     Ok(())
 }
@@ -64,7 +70,12 @@ pub fn insert(tx: &mut Tx<'_>, project: &Project) -> Result<(), StoreError> {
 pub fn update(tx: &mut Tx<'_>, project: &Project) -> Result<bool, StoreError> {
     let changed = tx.execute(
         "UPDATE project SET project_key = $2, name = $3, visibility = $4 WHERE id = $1",
-        &params![project.id, project.key.as_str(), project.name, project.visibility.as_str()],
+        &params![
+            project.id,
+            project.key.as_str(),
+            project.name,
+            project.visibility.as_str()
+        ],
     )?;
     Ok(changed > 0)
 }
@@ -119,8 +130,14 @@ pub fn search(tx: &mut Tx<'_>, search: &ProjectSearch) -> Result<(Vec<FoundProje
            LEFT JOIN analysis a ON a.id = b.last_analysis_id",
     );
     narrow(&mut page, search);
-    let rows = page.push(" ORDER BY lower(p.name), p.project_key").page(search.page, search.size).query(tx)?;
-    let found = rows.iter().map(|row| Ok((read(row)?, row.get(5)?, row.get(6)?))).collect::<Result<_, StoreError>>()?;
+    let rows = page
+        .push(" ORDER BY lower(p.name), p.project_key")
+        .page(search.page, search.size)
+        .query(tx)?;
+    let found = rows
+        .iter()
+        .map(|row| Ok((read(row)?, row.get(5)?, row.get(6)?)))
+        .collect::<Result<_, StoreError>>()?;
     Ok((found, total))
 }
 
@@ -128,17 +145,22 @@ fn narrow(sql: &mut Sql, search: &ProjectSearch) {
     if let Some(query) = &search.query {
         let pattern = containing(query);
         sql.and("(lower(p.project_key) LIKE lower(").bind(&pattern);
-        sql.push(") ESCAPE '\\' OR lower(p.name) LIKE lower(").bind(&pattern).push(") ESCAPE '\\')");
+        sql.push(") ESCAPE '\\' OR lower(p.name) LIKE lower(")
+            .bind(&pattern)
+            .push(") ESCAPE '\\')");
     }
     if !search.keys.is_empty() {
-        sql.and("p.project_key IN ").list(search.keys.iter().map(ProjectKey::as_str));
+        sql.and("p.project_key IN ")
+            .list(search.keys.iter().map(ProjectKey::as_str));
     }
     if let Some(visibility) = search.visibility {
         sql.and("p.visibility = ").bind(visibility.as_str());
     }
     if let Some(before) = search.analyzed_before {
         sql.and("EXISTS (SELECT 1 FROM analysis x WHERE x.project_id = p.id)");
-        sql.and("NOT EXISTS (SELECT 1 FROM analysis x WHERE x.project_id = p.id AND x.date >= ").bind(before).push(")");
+        sql.and("NOT EXISTS (SELECT 1 FROM analysis x WHERE x.project_id = p.id AND x.date >= ")
+            .bind(before)
+            .push(")");
     }
     if search.provisioned_only {
         sql.and("NOT EXISTS (SELECT 1 FROM analysis x WHERE x.project_id = p.id)");

@@ -73,7 +73,9 @@ pub fn search(
     let narrowed = |mut sql: Sql| {
         if let Some(text) = query {
             let pattern = containing(text);
-            sql.and("(lower(rule_key) LIKE lower(").bind(&pattern).push(") ESCAPE '\\' OR lower(name) LIKE lower(");
+            sql.and("(lower(rule_key) LIKE lower(")
+                .bind(&pattern)
+                .push(") ESCAPE '\\' OR lower(name) LIKE lower(");
             sql.bind(&pattern).push(") ESCAPE '\\')");
         }
         for (at, repository) in repositories.iter().enumerate() {
@@ -83,7 +85,10 @@ pub fn search(
             } else {
                 sql.push(" OR ");
             }
-            sql.push("substr(rule_key, 1, length(").bind(&prefix).push(")) = ").bind(&prefix);
+            sql.push("substr(rule_key, 1, length(")
+                .bind(&prefix)
+                .push(")) = ")
+                .bind(&prefix);
             if at + 1 == repositories.len() {
                 sql.push(")");
             }
@@ -91,11 +96,12 @@ pub fn search(
         sql
     };
     let total = narrowed(Sql::new("SELECT COUNT(*) FROM rule")).count(tx)?;
-    let rows =
-        narrowed(Sql::new("SELECT rule_key, name, description, kind, severity, attribute, impacts FROM rule"))
-            .push(" ORDER BY rule_key")
-            .page(page, size)
-            .query(tx)?;
+    let rows = narrowed(Sql::new(
+        "SELECT rule_key, name, description, kind, severity, attribute, impacts FROM rule",
+    ))
+    .push(" ORDER BY rule_key")
+    .page(page, size)
+    .query(tx)?;
     Ok((rows.iter().map(read).collect::<Result<_, _>>()?, total))
 }
 

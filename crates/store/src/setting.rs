@@ -10,10 +10,14 @@ use crate::value::Row;
 /// What was set in exactly this scope.
 pub fn get(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Result<Option<String>, StoreError> {
     let row = match project {
-        Some(project) => {
-            tx.query_opt("SELECT value FROM setting WHERE project_id = $1 AND name = $2", &params![project, key])?
-        }
-        None => tx.query_opt("SELECT value FROM setting WHERE project_id IS NULL AND name = $1", &params![key])?,
+        Some(project) => tx.query_opt(
+            "SELECT value FROM setting WHERE project_id = $1 AND name = $2",
+            &params![project, key],
+        )?,
+        None => tx.query_opt(
+            "SELECT value FROM setting WHERE project_id IS NULL AND name = $1",
+            &params![key],
+        )?,
     };
     row.map(|row| row.get(0)).transpose()
 }
@@ -48,10 +52,14 @@ pub fn set(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>, value: &str)
 /// Forgets what was set in one scope; false when nothing was.
 pub fn reset(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Result<bool, StoreError> {
     let changed = match project {
-        Some(project) => {
-            tx.execute("DELETE FROM setting WHERE project_id = $1 AND name = $2", &params![project, key])?
-        }
-        None => tx.execute("DELETE FROM setting WHERE project_id IS NULL AND name = $1", &params![key])?,
+        Some(project) => tx.execute(
+            "DELETE FROM setting WHERE project_id = $1 AND name = $2",
+            &params![project, key],
+        )?,
+        None => tx.execute(
+            "DELETE FROM setting WHERE project_id IS NULL AND name = $1",
+            &params![key],
+        )?,
     };
     Ok(changed > 0)
 }
@@ -59,10 +67,14 @@ pub fn reset(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Result<
 /// Everything that was set in exactly this scope, ordered by key.
 pub fn all(tx: &mut Tx<'_>, project: Option<&ProjectId>) -> Result<Vec<(String, String)>, StoreError> {
     let rows = match project {
-        Some(project) => {
-            tx.query("SELECT name, value FROM setting WHERE project_id = $1 ORDER BY name", &params![project])?
-        }
-        None => tx.query("SELECT name, value FROM setting WHERE project_id IS NULL ORDER BY name", &[])?,
+        Some(project) => tx.query(
+            "SELECT name, value FROM setting WHERE project_id = $1 ORDER BY name",
+            &params![project],
+        )?,
+        None => tx.query(
+            "SELECT name, value FROM setting WHERE project_id IS NULL ORDER BY name",
+            &[],
+        )?,
     };
     rows.iter().map(|row: &Row| Ok((row.get(0)?, row.get(1)?))).collect()
 }

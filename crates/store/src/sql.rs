@@ -18,7 +18,10 @@ pub(crate) struct Sql {
 impl Sql {
     /// A statement that begins with `text`.
     pub(crate) fn new(text: &'static str) -> Self {
-        Self { statement: Statement::new(text), conditions: 0 }
+        Self {
+            statement: Statement::new(text),
+            conditions: 0,
+        }
     }
 
     /// Adds a fragment.
@@ -96,7 +99,9 @@ fn escaped(text: &str) -> String {
 
 /// Writes a value as the JSON that a column keeps.
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Corrupt { what: error.to_string() })
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt {
+        what: error.to_string(),
+    })
 }
 
 /// Reads the JSON that a column keeps.

@@ -7,45 +7,13 @@ use gatehook_domain::task::{Task, TaskStatus};
 
 use crate::error::StoreError;
 use crate::params;
-use crate::sql::{Sql, containing, from_json, json, number};
+use crate::sql::{Sql, from_json, json, number};
 use crate::tx::{Engine, Tx};
 use crate::value::Row;
 
-/// Which tasks are looked for; what is empty or absent does not narrow the search.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskSearch {
-    /// The project.
-    pub project: Option<ProjectId>,
-    /// A task's id, or text that the project's key or name holds, whatever the case of its letters.
-    pub query: Option<String>,
-    /// Where they stand.
-    pub statuses: Vec<TaskStatus>,
-    /// Submitted at this moment or later.
-    pub min_submitted_at: Option<Timestamp>,
-    /// Ended at this moment or earlier.
-    pub max_executed_at: Option<Timestamp>,
-    /// Only the last one of each branch that ended.
-    pub only_currents: bool,
-    /// The page, from 1.
-    pub page: u32,
-    /// How many a page has.
-    pub size: u32,
-}
+mod search;
 
-impl Default for TaskSearch {
-    fn default() -> Self {
-        Self {
-            project: None,
-            query: None,
-            statuses: Vec::new(),
-            min_submitted_at: None,
-            max_executed_at: None,
-            only_currents: false,
-            page: 1,
-            size: 100,
-        }
-    }
-}
+pub use self::search::{TaskSearch, search};
 
 /// What came of calling a task off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,14 +61,19 @@ pub fn insert(tx: &mut Tx<'_>, task: &Task) -> Result<(), StoreError> {
 
 /// Keeps a piece of a task's report; pieces are counted from 0.
 pub fn report_append(tx: &mut Tx<'_>, task: &TaskId, seq: i64, bytes: &[u8]) -> Result<(), StoreError> {
-    tx.execute("INSERT INTO task_report (task_id, seq, bytes) VALUES ($1, $2, $3)", &params![task, seq, bytes])?;
+    tx.execute(
+        "INSERT INTO task_report (task_id, seq, bytes) VALUES ($1, $2, $3)",
+        &params![task, seq, bytes],
+    )?;
     Ok(())
 }
 
 /// A piece of a task's report; none past its end.
 pub fn report_chunk(tx: &mut Tx<'_>, task: &TaskId, seq: i64) -> Result<Option<Vec<u8>>, StoreError> {
-    let row =
-        tx.query_opt("SELECT bytes FROM task_report WHERE task_id = $1 AND seq = $2", &params![task, seq])?;
+    let row = tx.query_opt(
+        "SELECT bytes FROM task_report WHERE task_id = $1 AND seq = $2",
+        &params![task, seq],
+    )?;
     row.map(|row| row.get(0)).transpose()
 }
 
@@ -231,7 +204,10 @@ pub fn cancel(tx: &mut Tx<'_>, id: &TaskId) -> Result<Cancel, StoreError> {
 /// Calls off every task that no worker has taken yet; gives how many.
 pub fn cancel_all(tx: &mut Tx<'_>) -> Result<u64, StoreError> {
     let now = tx.now();
-    tx.execute("UPDATE task SET status = 'CANCELED', executed_at = $1 WHERE status = 'PENDING'", &params![now])
+    tx.execute(
+        "UPDATE task SET status = 'CANCELED', executed_at = $1 WHERE status = 'PENDING'",
+        &params![now],
+    )
 }
 
 /// The tasks of a project that wait or are worked on, oldest first.
@@ -255,21 +231,6 @@ pub fn current(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Option<Task>, Sto
         &params![project],
     )?;
     row.map(|row| read(&row)).transpose()
-}
-
-/// One page of the tasks that are looked for, the last submitted first, and how many there are.
-pub fn search(tx: &mut Tx<'_>, search: &TaskSearch) -> Result<(Vec<Task>, i64), StoreError> {
-    let mut count = Sql::new("SELECT COUNT(*) FROM task t JOIN project p ON p.id = t.project_id");
-    narrow(&mut count, search);
-    let total = count.count(tx)?;
-    let mut page = Sql::new(
-        "SELECT t.id, t.project_id, t.branch_kind, t.branch_name, t.status, t.submitted_at, t.submitter, t.started_at,
-                t.executed_at, t.attempts, t.error, t.error_type, t.warnings, t.analysis_id
-           FROM task t JOIN project p ON p.id = t.project_id",
-    );
-    narrow(&mut page, search);
-    let rows = page.push(" ORDER BY t.submitted_at DESC, t.id DESC").page(search.page, search.size).query(tx)?;
-    Ok((rows.iter().map(read).collect::<Result<_, _>>()?, total))
 }
 
 /// How many tasks stand so, of one project or of all.
@@ -303,33 +264,6 @@ pub fn purge_before(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u6
         "DELETE FROM task WHERE id IN (SELECT id FROM task WHERE executed_at < $1 ORDER BY submitted_at LIMIT $2)",
         &params![before, limit],
     )
-}
-
-fn narrow(sql: &mut Sql, search: &TaskSearch) {
-    if let Some(project) = &search.project {
-        sql.and("t.project_id = ").bind(project);
-    }
-    if let Some(query) = &search.query {
-        let pattern = containing(query);
-        sql.and("(t.id = ").bind(query).push(" OR lower(p.project_key) LIKE lower(").bind(&pattern);
-        sql.push(") ESCAPE '\\' OR lower(p.name) LIKE lower(").bind(&pattern).push(") ESCAPE '\\')");
-    }
-    if !search.statuses.is_empty() {
-        sql.and("t.status IN ").list(search.statuses.iter().map(|status| status.as_str()));
-    }
-    if let Some(moment) = search.min_submitted_at {
-        sql.and("t.submitted_at >= ").bind(moment);
-    }
-    if let Some(moment) = search.max_executed_at {
-        sql.and("t.executed_at <= ").bind(moment);
-    }
-    if search.only_currents {
-        sql.and("t.executed_at IS NOT NULL");
-        sql.and("NOT EXISTS (SELECT 1 FROM task l WHERE l.project_id = t.project_id")
-            .push(" AND l.branch_kind = t.branch_kind AND COALESCE(l.branch_name, '') = COALESCE(t.branch_name, '')")
-            .push(" AND l.executed_at IS NOT NULL AND (l.executed_at > t.executed_at")
-            .push(" OR (l.executed_at = t.executed_at AND l.id > t.id)))");
-    }
 }
 
 fn read(row: &Row) -> Result<Task, StoreError> {

@@ -35,9 +35,10 @@ pub fn by_id(tx: &mut Tx<'_>, id: &UserId) -> Result<Option<User>, StoreError> {
 pub fn by_logins(tx: &mut Tx<'_>, logins: &[String]) -> Result<Vec<User>, StoreError> {
     let mut found = Vec::new();
     for chunk in logins.chunks(LIST) {
-        let rows = Sql::new("SELECT id, login, name, password_hash, active, created_at FROM user_account WHERE login IN ")
-            .list(chunk)
-            .query(tx)?;
+        let rows =
+            Sql::new("SELECT id, login, name, password_hash, active, created_at FROM user_account WHERE login IN ")
+                .list(chunk)
+                .query(tx)?;
         for row in rows {
             found.push(read(&row, 0)?);
         }
@@ -50,16 +51,20 @@ pub fn search(tx: &mut Tx<'_>, query: Option<&str>, page: u32, size: u32) -> Res
     let narrowed = |mut sql: Sql| {
         if let Some(text) = query {
             let pattern = containing(text);
-            sql.and("(lower(login) LIKE lower(").bind(&pattern).push(") ESCAPE '\\' OR lower(name) LIKE lower(");
+            sql.and("(lower(login) LIKE lower(")
+                .bind(&pattern)
+                .push(") ESCAPE '\\' OR lower(name) LIKE lower(");
             sql.bind(&pattern).push(") ESCAPE '\\')");
         }
         sql
     };
     let total = narrowed(Sql::new("SELECT COUNT(*) FROM user_account")).count(tx)?;
-    let rows = narrowed(Sql::new("SELECT id, login, name, password_hash, active, created_at FROM user_account"))
-        .push(" ORDER BY login")
-        .page(page, size)
-        .query(tx)?;
+    let rows = narrowed(Sql::new(
+        "SELECT id, login, name, password_hash, active, created_at FROM user_account",
+    ))
+    .push(" ORDER BY login")
+    .page(page, size)
+    .query(tx)?;
     Ok((rows.iter().map(|row| read(row, 0)).collect::<Result<_, _>>()?, total))
 }
 
@@ -67,19 +72,32 @@ pub fn search(tx: &mut Tx<'_>, query: Option<&str>, page: u32, size: u32) -> Res
 pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO user_account (id, login, name, password_hash, active, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        &params![user.id, user.login, user.name, user.password_hash, user.active, user.created_at],
+        &params![
+            user.id,
+            user.login,
+            user.name,
+            user.password_hash,
+            user.active,
+            user.created_at
+        ],
     )?;
     Ok(())
 }
 
 /// Replaces the hash of a user's password; false when there is no such user.
 pub fn set_password(tx: &mut Tx<'_>, user: &UserId, hash: &str) -> Result<bool, StoreError> {
-    Ok(tx.execute("UPDATE user_account SET password_hash = $2 WHERE id = $1", &params![user, hash])? > 0)
+    Ok(tx.execute(
+        "UPDATE user_account SET password_hash = $2 WHERE id = $1",
+        &params![user, hash],
+    )? > 0)
 }
 
 /// Lets a user log in, or no longer; false when there is no such user.
 pub fn set_active(tx: &mut Tx<'_>, user: &UserId, active: bool) -> Result<bool, StoreError> {
-    Ok(tx.execute("UPDATE user_account SET active = $2 WHERE id = $1", &params![user, active])? > 0)
+    Ok(tx.execute(
+        "UPDATE user_account SET active = $2 WHERE id = $1",
+        &params![user, active],
+    )? > 0)
 }
 
 /// How many users there are.
@@ -121,7 +139,10 @@ pub fn token_insert(tx: &mut Tx<'_>, token: &UserToken) -> Result<(), StoreError
 
 /// True when the user has a token of this name.
 pub fn token_exists(tx: &mut Tx<'_>, user: &UserId, name: &str) -> Result<bool, StoreError> {
-    let row = tx.query_opt("SELECT id FROM user_token WHERE user_id = $1 AND name = $2", &params![user, name])?;
+    let row = tx.query_opt(
+        "SELECT id FROM user_token WHERE user_id = $1 AND name = $2",
+        &params![user, name],
+    )?;
     Ok(row.is_some())
 }
 
@@ -137,12 +158,18 @@ pub fn tokens_of(tx: &mut Tx<'_>, user: &UserId) -> Result<Vec<UserToken>, Store
 
 /// Takes a token back; false when there was none of this name.
 pub fn token_delete(tx: &mut Tx<'_>, user: &UserId, name: &str) -> Result<bool, StoreError> {
-    Ok(tx.execute("DELETE FROM user_token WHERE user_id = $1 AND name = $2", &params![user, name])? > 0)
+    Ok(tx.execute(
+        "DELETE FROM user_token WHERE user_id = $1 AND name = $2",
+        &params![user, name],
+    )? > 0)
 }
 
 /// Remembers that a token was used.
 pub fn token_touch(tx: &mut Tx<'_>, token: &TokenId, now: Timestamp) -> Result<(), StoreError> {
-    tx.execute("UPDATE user_token SET last_used_at = $2 WHERE id = $1", &params![token, now])?;
+    tx.execute(
+        "UPDATE user_token SET last_used_at = $2 WHERE id = $1",
+        &params![token, now],
+    )?;
     Ok(())
 }
 
@@ -157,7 +184,11 @@ pub fn groups_of(tx: &mut Tx<'_>, user: &UserId) -> Result<Vec<String>, StoreErr
 
 /// The group of this name; the one everybody is in is found whatever the case of its letters.
 pub fn group_by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<GroupId>, StoreError> {
-    let name = if name.eq_ignore_ascii_case(ANYONE) { ANYONE } else { name };
+    let name = if name.eq_ignore_ascii_case(ANYONE) {
+        ANYONE
+    } else {
+        name
+    };
     let row = tx.query_opt("SELECT id FROM user_group WHERE name = $1", &params![name])?;
     row.map(|row| row.get(0)).transpose()
 }
@@ -183,7 +214,10 @@ pub fn group_add(tx: &mut Tx<'_>, group: &GroupId, user: &UserId) -> Result<(), 
 
 /// Takes a user out of a group; false when it was not in it.
 pub fn group_remove(tx: &mut Tx<'_>, group: &GroupId, user: &UserId) -> Result<bool, StoreError> {
-    Ok(tx.execute("DELETE FROM group_member WHERE group_id = $1 AND user_id = $2", &params![group, user])? > 0)
+    Ok(tx.execute(
+        "DELETE FROM group_member WHERE group_id = $1 AND user_id = $2",
+        &params![group, user],
+    )? > 0)
 }
 
 fn read(row: &Row, at: usize) -> Result<User, StoreError> {

@@ -51,9 +51,10 @@ pub(crate) fn by_ids<'a>(
     let ids: Vec<&WebhookId> = ids.into_iter().collect();
     let mut found = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(LIST) {
-        let rows = Sql::new("SELECT id, project_id, name, url, secret, created_at, updated_at FROM webhook WHERE id IN ")
-            .list(chunk)
-            .query(tx)?;
+        let rows =
+            Sql::new("SELECT id, project_id, name, url, secret, created_at, updated_at FROM webhook WHERE id IN ")
+                .list(chunk)
+                .query(tx)?;
         for row in rows {
             found.push(read(tx, &row)?);
         }
@@ -118,7 +119,11 @@ pub fn count(tx: &mut Tx<'_>, project: Option<&ProjectId>) -> Result<i64, StoreE
 
 fn sealed(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<(Vec<u8>, Option<Vec<u8>>), StoreError> {
     let url = tx.seal(URL, webhook.url.expose())?;
-    let secret = webhook.secret.as_ref().map(|secret| tx.seal(SECRET, secret.expose_secret())).transpose()?;
+    let secret = webhook
+        .secret
+        .as_ref()
+        .map(|secret| tx.seal(SECRET, secret.expose_secret()))
+        .transpose()?;
     Ok((url, secret))
 }
 
@@ -130,8 +135,9 @@ fn read(tx: &Tx<'_>, row: &Row) -> Result<Webhook, StoreError> {
         project: row.get(1)?,
         name: row.get(2)?,
         // The error would show the URL, so it is left out.
-        url: WebhookUrl::parse(url.expose_secret())
-            .map_err(|_| StoreError::Corrupt { what: "the URL of a webhook".to_owned() })?,
+        url: WebhookUrl::parse(url.expose_secret()).map_err(|_| StoreError::Corrupt {
+            what: "the URL of a webhook".to_owned(),
+        })?,
         secret: secret.map(|sealed| tx.open_sealed(SECRET, &sealed)).transpose()?,
         created_at: row.get(5)?,
         updated_at: row.get(6)?,

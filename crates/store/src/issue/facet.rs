@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use gatehook_domain::issue::{ImpactSeverity, SoftwareQuality};
 
-use super::search::{IMPACTS, IssueSearch, issue_status, narrow, narrowed};
+use super::narrow::{IMPACTS, issue_status, narrow, narrowed};
+use super::search::IssueSearch;
 use crate::error::StoreError;
 use crate::sql::Sql;
 use crate::tx::Tx;
@@ -79,7 +80,9 @@ pub(super) fn count(tx: &mut Tx<'_>, search: &IssueSearch, facet: Facet) -> Resu
         Facet::Files => grouped(tx, search, facet, "SELECT c.path, COUNT(*)", true)?,
         Facet::Directories => {
             let files = grouped(tx, search, facet, "SELECT c.path, COUNT(*)", true)?;
-            rolled_up(files, |path| path.rsplit_once('/').map_or("/", |(folder, _)| folder).to_owned())
+            rolled_up(files, |path| {
+                path.rsplit_once('/').map_or("/", |(folder, _)| folder).to_owned()
+            })
         }
         Facet::Tags => tags(tx, search)?,
         Facet::ImpactSoftwareQualities => qualities(tx, search)?,
@@ -126,7 +129,11 @@ fn grouped(
 ) -> Result<BTreeMap<String, i64>, StoreError> {
     let mut sql = narrowed(start, search, with_component, Some(facet))?;
     // Two issues' branches may be of one project, so equal values are summed up here.
-    sql.push(if facet == Facet::Projects { " GROUP BY i.branch_id" } else { " GROUP BY 1" });
+    sql.push(if facet == Facet::Projects {
+        " GROUP BY i.branch_id"
+    } else {
+        " GROUP BY 1"
+    });
     let mut counted = BTreeMap::new();
     for row in sql.query(tx)? {
         *counted.entry(row.get::<String>(0)?).or_insert(0) += row.get::<i64>(1)?;
@@ -158,11 +165,18 @@ fn tags(tx: &mut Tx<'_>, search: &IssueSearch) -> Result<BTreeMap<String, i64>, 
 fn qualities(tx: &mut Tx<'_>, search: &IssueSearch) -> Result<BTreeMap<String, i64>, StoreError> {
     let mut sql = Sql::new("SELECT ");
     for (at, (_, column)) in IMPACTS.into_iter().enumerate() {
-        sql.push(if at == 0 { "COUNT(*) FILTER (WHERE " } else { ", COUNT(*) FILTER (WHERE " }).push(column);
+        sql.push(if at == 0 {
+            "COUNT(*) FILTER (WHERE "
+        } else {
+            ", COUNT(*) FILTER (WHERE "
+        })
+        .push(column);
         if search.impact_severities.is_empty() {
             sql.push(" IS NOT NULL)");
         } else {
-            sql.push(" IN ").list(search.impact_severities.iter().map(|severity| severity.as_str())).push(")");
+            sql.push(" IN ")
+                .list(search.impact_severities.iter().map(|severity| severity.as_str()))
+                .push(")");
         }
     }
     narrow(&mut sql, search, false, Some(Facet::ImpactSoftwareQualities))?;
@@ -172,15 +186,21 @@ fn qualities(tx: &mut Tx<'_>, search: &IssueSearch) -> Result<BTreeMap<String, i
 
 /// How many issues hurt a quality (one of those asked for, if there are any) so much.
 fn severities(tx: &mut Tx<'_>, search: &IssueSearch) -> Result<BTreeMap<String, i64>, StoreError> {
-    let asked = |quality: SoftwareQuality| {
-        search.impact_qualities.is_empty() || search.impact_qualities.contains(&quality)
-    };
+    let asked =
+        |quality: SoftwareQuality| search.impact_qualities.is_empty() || search.impact_qualities.contains(&quality);
     let mut sql = Sql::new("SELECT ");
     for (at, severity) in ImpactSeverity::ALL.iter().enumerate() {
-        sql.push(if at == 0 { "COUNT(*) FILTER (WHERE " } else { ", COUNT(*) FILTER (WHERE " });
+        sql.push(if at == 0 {
+            "COUNT(*) FILTER (WHERE "
+        } else {
+            ", COUNT(*) FILTER (WHERE "
+        });
         let columns = IMPACTS.into_iter().filter(|&(quality, _)| asked(quality));
         for (at, (_, column)) in columns.enumerate() {
-            sql.push(if at == 0 { "" } else { " OR " }).push(column).push(" = ").bind(severity.as_str());
+            sql.push(if at == 0 { "" } else { " OR " })
+                .push(column)
+                .push(" = ")
+                .bind(severity.as_str());
         }
         sql.push(")");
     }
@@ -192,6 +212,12 @@ fn severities(tx: &mut Tx<'_>, search: &IssueSearch) -> Result<BTreeMap<String, 
 /// Reads a row with one count per name.
 fn counts(tx: &mut Tx<'_>, sql: &Sql, names: &[&str]) -> Result<BTreeMap<String, i64>, StoreError> {
     let rows = sql.query(tx)?;
-    let Some(row) = rows.first() else { return Ok(BTreeMap::new()) };
-    names.iter().enumerate().map(|(at, name)| Ok(((*name).to_owned(), row.get(at)?))).collect()
+    let Some(row) = rows.first() else {
+        return Ok(BTreeMap::new());
+    };
+    names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| Ok(((*name).to_owned(), row.get(at)?)))
+        .collect()
 }

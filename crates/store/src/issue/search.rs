@@ -1,4 +1,4 @@
-//! Searching issues. The WHERE clause is put together from the fixed pieces below; what is asked is only bound.
+//! Searching issues: what can be asked, and what is answered.
 
 use gatehook_domain::Timestamp;
 use gatehook_domain::id::{BranchId, ComponentId, IssueId, ProjectId};
@@ -9,9 +9,10 @@ use gatehook_domain::new_code::NewCode;
 use gatehook_domain::rule::RuleKey;
 
 use super::facet::{self, Facet, FacetCounts};
+use super::narrow::{narrow, narrowed};
 use crate::error::StoreError;
-use crate::permission::{Viewer, and_visible};
-use crate::sql::{Sql, beginning, containing, json};
+use crate::permission::Viewer;
+use crate::sql::Sql;
 use crate::tx::Tx;
 
 /// What a list of issues is ordered by.
@@ -151,33 +152,21 @@ pub struct IssuePage {
     pub facets: Vec<FacetCounts>,
 }
 
-/// The status that newer clients show, as `IssueStatus::of` derives it; NULL for hotspots.
-macro_rules! issue_status {
-    () => {
-        "CASE WHEN i.status IN ('OPEN', 'REOPENED') THEN 'OPEN' WHEN i.status = 'CONFIRMED' THEN 'CONFIRMED' \
-         WHEN i.status = 'RESOLVED' AND i.resolution = 'FALSE-POSITIVE' THEN 'FALSE_POSITIVE' \
-         WHEN i.status = 'RESOLVED' AND i.resolution = 'WONTFIX' THEN 'ACCEPTED' \
-         WHEN i.status IN ('RESOLVED', 'CLOSED') THEN 'FIXED' END"
-    };
-}
-pub(super) use issue_status;
-
 /// The columns of an issue again, each with the table's name.
 const COLUMNS: &str = "i.id, i.branch_id, i.component_id, i.rule_key, i.kind, i.severity, i.manual_severity, i.status, \
     i.resolution, i.impact_maintainability, i.impact_reliability, i.impact_security, i.attribute, i.message, i.line, \
     i.end_line, i.start_offset, i.end_offset, i.line_hash, i.effort, i.flows, i.assignee, i.author, i.tags, \
     i.created_at, i.updated_at, i.closed_at, i.on_changed_lines, i.before_status, i.before_resolution";
 
-/// The columns of the impacts, by quality.
-pub(super) const IMPACTS: [(SoftwareQuality, &str); 3] = [
-    (SoftwareQuality::Maintainability, "i.impact_maintainability"),
-    (SoftwareQuality::Reliability, "i.impact_reliability"),
-    (SoftwareQuality::Security, "i.impact_security"),
-];
-
 /// One page of the issues that are looked for, how many there are, and counts of them.
 pub fn search(tx: &mut Tx<'_>, search: &IssueSearch) -> Result<IssuePage, StoreError> {
-    let totals = narrowed("SELECT COUNT(*), CAST(COALESCE(SUM(i.effort), 0) AS BIGINT)", search, false, None)?.query(tx)?;
+    let totals = narrowed(
+        "SELECT COUNT(*), CAST(COALESCE(SUM(i.effort), 0) AS BIGINT)",
+        search,
+        false,
+        None,
+    )?
+    .query(tx)?;
     let (total, effort_total) = match totals.first() {
         Some(row) => (row.get(0)?, row.get(1)?),
         None => (0, 0),
@@ -186,14 +175,23 @@ pub fn search(tx: &mut Tx<'_>, search: &IssueSearch) -> Result<IssuePage, StoreE
     if search.size > 0 {
         let by_file = search.sort == IssueSort::FileLine;
         let mut sql = narrowed_columns(search, by_file)?;
-        sql.push(order(search.sort, search.ascending)).page(search.page, search.size);
+        sql.push(order(search.sort, search.ascending))
+            .page(search.page, search.size);
         for row in sql.query(tx)? {
             issues.push(super::read(&row)?);
         }
     }
-    let facets =
-        search.facets.iter().map(|&facet| facet::count(tx, search, facet)).collect::<Result<_, StoreError>>()?;
-    Ok(IssuePage { issues, total, effort_total, facets })
+    let facets = search
+        .facets
+        .iter()
+        .map(|&facet| facet::count(tx, search, facet))
+        .collect::<Result<_, StoreError>>()?;
+    Ok(IssuePage {
+        issues,
+        total,
+        effort_total,
+        facets,
+    })
 }
 
 fn narrowed_columns(search: &IssueSearch, with_component: bool) -> Result<Sql, StoreError> {
@@ -201,183 +199,6 @@ fn narrowed_columns(search: &IssueSearch, with_component: bool) -> Result<Sql, S
     sql.push(COLUMNS);
     narrow(&mut sql, search, with_component, None)?;
     Ok(sql)
-}
-
-/// A statement that begins with `start` and goes on with `FROM … WHERE …`; the condition that belongs to `without` is
-/// left out.
-pub(super) fn narrowed(
-    start: &'static str,
-    search: &IssueSearch,
-    with_component: bool,
-    without: Option<Facet>,
-) -> Result<Sql, StoreError> {
-    let mut sql = Sql::new(start);
-    narrow(&mut sql, search, with_component, without)?;
-    Ok(sql)
-}
-
-pub(super) fn narrow(
-    sql: &mut Sql,
-    search: &IssueSearch,
-    with_component: bool,
-    without: Option<Facet>,
-) -> Result<(), StoreError> {
-    let heeded = |facet: Facet| without != Some(facet);
-    let languages = !search.languages.is_empty() && heeded(Facet::Languages);
-    let files = !search.files.is_empty() && heeded(Facet::Files);
-    let directories = !search.directories.is_empty() && heeded(Facet::Directories);
-    sql.push(" FROM issue i");
-    if with_component || languages || files || directories {
-        sql.push(" JOIN component c ON c.id = i.component_id");
-    }
-    scope(sql, search);
-    if !search.hotspots {
-        sql.and("i.kind <> 'SECURITY_HOTSPOT'");
-    }
-    if !search.ids.is_empty() {
-        sql.and("i.id IN ").list(&search.ids);
-    }
-    if !search.component_ids.is_empty() {
-        sql.and("i.component_id IN ").list(&search.component_ids);
-    }
-    if !search.rules.is_empty() && heeded(Facet::Rules) {
-        sql.and("i.rule_key IN ").list(search.rules.iter().map(RuleKey::as_str));
-    }
-    if !search.kinds.is_empty() && heeded(Facet::Types) {
-        sql.and("i.kind IN ").list(search.kinds.iter().map(|kind| kind.as_str()));
-    }
-    if !search.severities.is_empty() && heeded(Facet::Severities) {
-        sql.and("i.severity IN ").list(search.severities.iter().map(|severity| severity.as_str()));
-    }
-    if !search.statuses.is_empty() && heeded(Facet::Statuses) {
-        sql.and("i.status IN ").list(search.statuses.iter().map(|status| status.as_str()));
-    }
-    if !search.issue_statuses.is_empty() && heeded(Facet::IssueStatuses) {
-        sql.and(issue_status!()).push(" IN ").list(search.issue_statuses.iter().map(|status| status.as_str()));
-    }
-    if !search.resolutions.is_empty() && heeded(Facet::Resolutions) {
-        sql.and("i.resolution IN ").list(search.resolutions.iter().map(|resolution| resolution.as_str()));
-    }
-    if let Some(resolved) = search.resolved.filter(|_| heeded(Facet::Resolutions)) {
-        sql.and(if resolved { "i.resolution IS NOT NULL" } else { "i.resolution IS NULL" });
-    }
-    if !search.assignees.is_empty() && heeded(Facet::Assignees) {
-        sql.and("i.assignee IN ").list(&search.assignees);
-    }
-    if let Some(assigned) = search.assigned.filter(|_| heeded(Facet::Assignees)) {
-        sql.and(if assigned { "i.assignee IS NOT NULL" } else { "i.assignee IS NULL" });
-    }
-    if let Some(author) = search.author.as_ref().filter(|_| heeded(Facet::Authors)) {
-        sql.and("i.author = ").bind(author);
-    }
-    if heeded(Facet::Tags) {
-        any(sql, &search.tags, |sql, tag| {
-            // Tags are kept as a JSON array, so a tag stands between quotes.
-            sql.push("i.tags LIKE ").bind(containing(&json(tag)?)).push(" ESCAPE '\\'");
-            Ok(())
-        })?;
-    }
-    dates(sql, search);
-    impacts(sql, search, without);
-    if languages {
-        sql.and("c.language IN ").list(&search.languages);
-    }
-    if files {
-        sql.and("c.path IN ").list(&search.files);
-    }
-    if directories {
-        any(sql, &search.directories, |sql, directory| {
-            sql.push("c.path LIKE ").bind(beginning(&format!("{}/", directory.trim_end_matches('/'))));
-            sql.push(" ESCAPE '\\'");
-            Ok(())
-        })?;
-    }
-    Ok(())
-}
-
-/// Where is searched: one branch, the main branch of a project, or the main branches of all projects.
-fn scope(sql: &mut Sql, search: &IssueSearch) {
-    if let Some(branch) = &search.branch {
-        sql.and("i.branch_id = ").bind(branch);
-    }
-    let main_only = search.branch.is_none() && search.ids.is_empty() && search.component_ids.is_empty();
-    if main_only || search.project.is_some() || search.visible_to.is_some() {
-        sql.and("i.branch_id IN (SELECT b.id FROM branch b, project p WHERE p.id = b.project_id");
-        if let Some(project) = &search.project {
-            sql.push(" AND p.id = ").bind(project);
-        }
-        if main_only {
-            sql.push(" AND b.is_main");
-        }
-        if let Some(viewer) = &search.visible_to {
-            and_visible(sql, viewer);
-        }
-        sql.push(")");
-    }
-}
-
-fn dates(sql: &mut Sql, search: &IssueSearch) {
-    if let Some(after) = search.created_after {
-        sql.and("i.created_at >= ").bind(after);
-    }
-    if let Some(before) = search.created_before {
-        sql.and("i.created_at < ").bind(before);
-    }
-    match search.in_new_code {
-        None | Some(NewCode::Everything) => (),
-        Some(NewCode::Nothing) => drop(sql.and("1 = 0")),
-        Some(NewCode::Since(moment)) => drop(sql.and("i.created_at > ").bind(moment.truncated_to_seconds())),
-        Some(NewCode::ChangedLines) => drop(sql.and("i.on_changed_lines")),
-    }
-}
-
-/// An issue is found when it hurts one of the qualities asked for by one of the severities asked for.
-fn impacts(sql: &mut Sql, search: &IssueSearch, without: Option<Facet>) {
-    let qualities: &[SoftwareQuality] =
-        if without == Some(Facet::ImpactSoftwareQualities) { &[] } else { &search.impact_qualities };
-    let severities: &[ImpactSeverity] =
-        if without == Some(Facet::ImpactSeverities) { &[] } else { &search.impact_severities };
-    if qualities.is_empty() && severities.is_empty() {
-        return;
-    }
-    let mut first = true;
-    for (quality, column) in IMPACTS {
-        if !qualities.is_empty() && !qualities.contains(&quality) {
-            continue;
-        }
-        if std::mem::take(&mut first) {
-            sql.and("(");
-        } else {
-            sql.push(" OR ");
-        }
-        sql.push(column);
-        if severities.is_empty() {
-            sql.push(" IS NOT NULL");
-        } else {
-            sql.push(" IN ").list(severities.iter().map(|severity| severity.as_str()));
-        }
-    }
-    sql.push(")");
-}
-
-/// Adds `(one OR other OR …)`, nothing without values.
-fn any<T>(
-    sql: &mut Sql,
-    values: &[T],
-    mut each: impl FnMut(&mut Sql, &T) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    for (at, value) in values.iter().enumerate() {
-        if at == 0 {
-            sql.and("(");
-        } else {
-            sql.push(" OR ");
-        }
-        each(sql, value)?;
-    }
-    if !values.is_empty() {
-        sql.push(")");
-    }
-    Ok(())
 }
 
 /// The order, always made total by the id. Nothing is compared with NULL: the engines put it at different ends.
@@ -399,8 +220,13 @@ const fn order(sort: IssueSort, ascending: bool) -> &'static str {
     macro_rules! one_of_impacts {
         ($severity:literal) => {
             concat!(
-                "COALESCE(i.impact_maintainability = '", $severity, "', FALSE) OR COALESCE(i.impact_reliability = '",
-                $severity, "', FALSE) OR COALESCE(i.impact_security = '", $severity, "', FALSE)"
+                "COALESCE(i.impact_maintainability = '",
+                $severity,
+                "', FALSE) OR COALESCE(i.impact_reliability = '",
+                $severity,
+                "', FALSE) OR COALESCE(i.impact_security = '",
+                $severity,
+                "', FALSE)"
             )
         };
     }
@@ -410,8 +236,15 @@ const fn order(sort: IssueSort, ascending: bool) -> &'static str {
         IssueSort::CloseDate => both!("COALESCE(i.closed_at, 0)"),
         IssueSort::Severity => both!(severity!()),
         IssueSort::ImpactSeverity => both!(concat!(
-            "CASE WHEN ", one_of_impacts!("BLOCKER"), " THEN 4 WHEN ", one_of_impacts!("HIGH"), " THEN 3 WHEN ",
-            one_of_impacts!("MEDIUM"), " THEN 2 WHEN ", one_of_impacts!("LOW"), " THEN 1 ELSE 0 END"
+            "CASE WHEN ",
+            one_of_impacts!("BLOCKER"),
+            " THEN 4 WHEN ",
+            one_of_impacts!("HIGH"),
+            " THEN 3 WHEN ",
+            one_of_impacts!("MEDIUM"),
+            " THEN 2 WHEN ",
+            one_of_impacts!("LOW"),
+            " THEN 1 ELSE 0 END"
         )),
         IssueSort::TypeSeverity => both!("i.kind", severity!()),
         IssueSort::Status => both!("i.status"),

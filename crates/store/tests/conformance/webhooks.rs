@@ -1,0 +1,93 @@
+use gatehook_domain::id::WebhookId;
+use gatehook_domain::webhook::{Webhook, WebhookUrl};
+use gatehook_store::{StoreError, Tx, delivery, webhook};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::bench::{Done, at, id, keep_deliveries, keep_project, keep_webhook, new_webhook};
+
+crate::on_both! {
+    a_webhook_is_kept_with_its_url_and_secret
+    neither_url_nor_secret_stands_in_the_database
+    an_event_is_told_to_the_projects_webhooks_then_to_the_global_ones
+    deleting_a_webhook_says_how_many_deliveries_were_owed
+}
+
+fn a_webhook_is_kept_with_its_url_and_secret(tx: &mut Tx<'_>) -> Done {
+    let (project, _) = keep_project(tx, "shop")?;
+    let kept = Webhook {
+        secret: Some(SecretString::from("s3cr3t")),
+        ..new_webhook("ci", Some(&project.id))
+    };
+    webhook::insert(tx, &kept)?;
+    let found = webhook::by_id(tx, &kept.id)?.unwrap();
+    assert_eq!(
+        (found.project, found.name, found.created_at),
+        (Some(project.id.clone()), "ci".to_owned(), at(0))
+    );
+    assert_eq!(found.url.expose(), "https://user:hunter2@receiver.example/hook");
+    assert_eq!(found.secret.unwrap().expose_secret(), "s3cr3t");
+
+    let changed = Webhook {
+        name: "next".to_owned(),
+        url: WebhookUrl::parse("http://other.example/").unwrap(),
+        secret: None,
+        updated_at: at(9),
+        ..kept
+    };
+    assert!(webhook::update(tx, &changed)?);
+    let found = webhook::by_id(tx, &changed.id)?.unwrap();
+    assert_eq!(
+        (found.name.as_str(), found.url.expose(), found.updated_at),
+        ("next", "http://other.example/", at(9))
+    );
+    assert!(found.secret.is_none());
+    assert!(!webhook::update(tx, &new_webhook("gone", None))?);
+    assert!(webhook::by_id(tx, &id("gone"))?.is_none());
+    Ok(())
+}
+
+fn neither_url_nor_secret_stands_in_the_database(tx: &mut Tx<'_>) -> Done {
+    let kept = Webhook {
+        secret: Some(SecretString::from("s3cr3t")),
+        ..new_webhook("ci", None)
+    };
+    webhook::insert(tx, &kept)?;
+    let row = tx.query_opt("SELECT url, secret FROM webhook", &[])?.unwrap();
+    for column in 0..2 {
+        let sealed: Vec<u8> = row.get(column)?;
+        let text = String::from_utf8_lossy(&sealed);
+        assert!(!text.contains("hunter2") && !text.contains("receiver") && !text.contains("s3cr3t"));
+    }
+    Ok(())
+}
+
+fn an_event_is_told_to_the_projects_webhooks_then_to_the_global_ones(tx: &mut Tx<'_>) -> Done {
+    let ((shop, _), (other, _)) = (keep_project(tx, "shop")?, keep_project(tx, "other")?);
+    for (name, project) in [
+        ("b-global", None),
+        ("a-global", None),
+        ("z", Some(&shop.id)),
+        ("y", Some(&shop.id)),
+        ("x", Some(&other.id)),
+    ] {
+        keep_webhook(tx, name, project)?;
+    }
+    let names = |found: Vec<Webhook>| found.into_iter().map(|webhook| webhook.name).collect::<Vec<_>>();
+    assert_eq!(
+        names(webhook::for_event(tx, &shop.id)?),
+        ["y", "z", "a-global", "b-global"]
+    );
+    assert_eq!(names(webhook::of_project(tx, &other.id)?), ["x"]);
+    assert_eq!(names(webhook::global(tx)?), ["a-global", "b-global"]);
+    assert_eq!((webhook::count(tx, Some(&shop.id))?, webhook::count(tx, None)?), (2, 2));
+    Ok(())
+}
+
+fn deleting_a_webhook_says_how_many_deliveries_were_owed(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let (_, hook) = keep_deliveries(tx, &[at(0), at(1)])?;
+    assert_eq!(webhook::delete(tx, &hook.id)?, 2);
+    assert_eq!(delivery::by_id(tx, &id("delivery-0"))?, None);
+    assert_eq!(delivery::count_pending(tx)?, 0);
+    assert_eq!(webhook::delete(tx, &WebhookId::parse("gone").unwrap())?, 0);
+    Ok(())
+}
