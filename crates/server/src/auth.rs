@@ -26,15 +26,15 @@ pub(crate) const ADMIN: &str = "admin";
 /// How many passwords are verified at once; each takes some 20 MiB of memory and a core for a while.
 const VERIFICATIONS_AT_ONCE: usize = 2;
 /// How long a password that was right need not be hashed again.
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 /// How many right passwords, and how many logins with wrong ones, are remembered.
 const REMEMBERED: usize = 1000;
 /// After so many wrong passwords in a row a login is refused for a while.
 const ATTEMPTS: u32 = 10;
 /// How long wrong passwords are held against a login.
-const HELD_FOR: Duration = Duration::from_secs(60);
+const HELD_FOR: Duration = Duration::from_mins(1);
 /// How stale a token's date of last use may get; keeps reading calls from becoming writes.
-const LAST_USE_GRAIN: Duration = Duration::from_secs(3600);
+const LAST_USE_GRAIN: Duration = Duration::from_hours(1);
 
 /// What a request shows of its caller.
 pub(crate) enum Shown {

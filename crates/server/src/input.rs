@@ -18,7 +18,7 @@ pub(crate) const MAX_FORM_BYTES: usize = 4 * 1024 * 1024;
 /// The most parameters of one request.
 const MAX_PARAMETERS: usize = 10_000;
 /// How long a client may be silent in the middle of a body, and how long a whole body without a file may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a request brings.
 #[derive(Debug, Default)]

@@ -334,7 +334,7 @@ fn rules_of(tx: &mut Tx<'_>, issues: &[Issue]) -> Result<Vec<RuleShape>, ApiErro
 
 /// A day without a time means all of it.
 fn end_of(text: Option<&str>, moment: Option<Timestamp>) -> Option<Timestamp> {
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    const DAY: Duration = Duration::from_hours(24);
     let is_day = text.is_some_and(|text| text.len() == DAY_LENGTH);
     moment.map(|moment| if is_day { moment.plus(DAY) } else { moment })
 }

@@ -339,11 +339,14 @@ fn duration(minutes: i64) -> String {
         return "0min".to_owned();
     }
     let (days, hours, rest) = (minutes / DAY, minutes % DAY / HOUR, minutes % HOUR);
-    [(days, "d"), (hours, "h"), (rest, "min")]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, unit)| format!("{count}{unit}"))
-        .collect()
+    let mut text = String::new();
+    for (count, unit) in [(days, "d"), (hours, "h"), (rest, "min")] {
+        if count > 0 {
+            text.push_str(&count.to_string());
+            text.push_str(unit);
+        }
+    }
+    text
 }
 
 #[cfg(test)]

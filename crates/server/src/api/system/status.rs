@@ -17,7 +17,7 @@ pub(crate) const ACTION: Action = Action::get(
 .open();
 
 #[derive(Serialize)]
-struct Status {
+struct Shape {
     id: String,
     version: &'static str,
     status: &'static str,
@@ -36,7 +36,7 @@ async fn run(call: Arc<Call>) -> Result<Answer, ApiError> {
             (String::new(), "DOWN")
         }
     };
-    Answer::json(&Status {
+    Answer::json(&Shape {
         id,
         version: crate::API_LEVEL,
         status,

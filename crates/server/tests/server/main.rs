@@ -1,0 +1,7 @@
+//! The server over HTTP, as its clients see it.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod access;
+mod actions;
+mod issues;
+mod support;
