@@ -173,6 +173,7 @@ impl<R: Read + Seek> ReportReader<R> {
     pub fn has_duplications(&self) -> bool {
         self.archive
             .file_names()
+            .flatten()
             .any(|name| name.starts_with("duplications-") || name.starts_with("cpd-text-block-"))
     }
 
