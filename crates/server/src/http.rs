@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +21,7 @@ use crate::error::{ApiError, REQUEST_ID, envelope};
 use crate::input;
 use crate::pages;
 use crate::params::Params;
+use crate::serve::Line;
 use crate::state::AppState;
 
 /// Tells a client when its token stops working.
@@ -61,6 +62,14 @@ async fn around(State(state): State<AppState>, mut request: Request, next: Next)
     let path: String = request.uri().path().chars().take(200).collect();
     let span = tracing::info_span!("request", id = %id, method = %method, path = %path);
     let begun = Instant::now();
+    // Absent when the router is called without a connection.
+    let line = request
+        .extensions()
+        .get::<ConnectInfo<Line>>()
+        .map(|ConnectInfo(line)| line.clone());
+    if let Some(line) = &line {
+        line.is_answering(true);
+    }
     let result = AssertUnwindSafe(next.run(request))
         .catch_unwind()
         .instrument(span.clone())
@@ -70,6 +79,9 @@ async fn around(State(state): State<AppState>, mut request: Request, next: Next)
         let text = "An error has occurred. Please contact your administrator".to_owned();
         envelope(StatusCode::INTERNAL_SERVER_ERROR, &[text], Some(&id))
     });
+    if let Some(line) = &line {
+        line.is_answering(false);
+    }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);

@@ -1,7 +1,7 @@
 //! The server's door: web services under `/api` (a module per controller, a file per action), pages,
 //! authentication and errors.
 //!
-//! An action declares its path, parameters and permission in a table ([`api`]); the table feeds routing, the checks
+//! An action declares its path, parameters and permission in a table (module `api`); the table feeds routing, the checks
 //! of parameters and the self-description. What an action does is a plain function inside one transaction wherever
 //! that is enough.
 
@@ -16,6 +16,7 @@ mod input;
 mod lookup;
 mod pages;
 mod params;
+pub mod reference;
 mod serve;
 mod settings;
 mod shapes;

@@ -32,7 +32,10 @@ pub fn markdown() -> String {
         text.push_str("\n| parameter | | values | what for |\n|---|---|---|---|\n");
         for param in action.params {
             let required = if param.required { "required" } else { "" };
-            let alias = param.alias.map(|alias| format!(" (also `{alias}`)")).unwrap_or_default();
+            let alias = param
+                .alias
+                .map(|alias| format!(" (also `{alias}`)"))
+                .unwrap_or_default();
             let _ = writeln!(
                 text,
                 "| `{}`{alias} | {required} | {} | {} |",
@@ -51,7 +54,11 @@ fn callers(action: &Action) -> String {
         Access::Anyone => "everybody, unless authentication is forced",
         Access::LoggedIn => "who is authenticated",
     };
-    if action.permission.is_empty() { who.to_owned() } else { format!("{who}, with {}", action.permission) }
+    if action.permission.is_empty() {
+        who.to_owned()
+    } else {
+        format!("{who}, with {}", action.permission)
+    }
 }
 
 fn values(param: &Param) -> String {
@@ -67,7 +74,14 @@ fn values(param: &Param) -> String {
         .to_owned(),
     ];
     if !param.possible.is_empty() {
-        said = vec![param.possible.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ")];
+        said = vec![
+            param
+                .possible
+                .iter()
+                .map(|value| format!("`{value}`"))
+                .collect::<Vec<_>>()
+                .join(", "),
+        ];
     }
     if let Some(least) = param.min_length {
         said.push(format!("at least {least} characters"));
@@ -178,13 +192,22 @@ fn operation(action: &Action) -> Value {
                 (param.key.to_owned(), schema)
             })
             .collect();
-        let required: Vec<&str> = action.params.iter().filter(|param| param.required).map(|param| param.key).collect();
+        let required: Vec<&str> = action
+            .params
+            .iter()
+            .filter(|param| param.required)
+            .map(|param| param.key)
+            .collect();
         let mut form = json!({ "type": "object", "properties": properties });
         if !required.is_empty() {
             form["required"] = required.into();
         }
         let has_file = action.params.iter().any(|param| matches!(param.kind, Kind::File));
-        let kind = if has_file { "multipart/form-data" } else { "application/x-www-form-urlencoded" };
+        let kind = if has_file {
+            "multipart/form-data"
+        } else {
+            "application/x-www-form-urlencoded"
+        };
         operation["requestBody"] = json!({ "content": { kind: { "schema": form } } });
     }
     operation
@@ -226,7 +249,11 @@ mod tests {
         let document: Value = serde_json::from_str(&openapi).unwrap();
         for action in ACTIONS {
             assert!(markdown.contains(action.path), "{}", action.path);
-            assert!(document["paths"].get(format!("/{}", action.path)).is_some(), "{}", action.path);
+            assert!(
+                document["paths"].get(format!("/{}", action.path)).is_some(),
+                "{}",
+                action.path
+            );
         }
     }
 }

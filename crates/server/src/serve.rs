@@ -5,10 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,12 +21,24 @@ use crate::state::AppState;
 
 /// How many connections are open at once; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 2048;
-/// How long a client may be silent before its connection is closed.
-const MAX_SILENCE: Duration = Duration::from_secs(90);
 /// How long requests that run may take to end after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 /// How long to wait before accepting again when the system has no room for another connection.
 const BREATHER: Duration = Duration::from_millis(200);
+
+/// How long clients may take.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// From the first byte of a request to the end of its headers.
+    head: Duration,
+    /// Between two bytes of a body, and between two requests.
+    silence: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(30),
+    silence: Duration::from_secs(90),
+};
 
 /// Serves until `stop` ends, then lets running requests finish, for at most 30 seconds.
 pub async fn serve(
@@ -41,8 +55,10 @@ pub async fn serve(
     let bounded = Bounded {
         listener,
         room: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        patience: PATIENCE,
     };
-    let serving = axum::serve(bounded, router(state)).with_graceful_shutdown(stopping);
+    let app = router(state).into_make_service_with_connect_info::<Line>();
+    let serving = axum::serve(bounded, app).with_graceful_shutdown(stopping);
     let overdue = async move {
         // An error means that the other side is gone, which happens after the signal only.
         let _ = hears.wait_for(|stopped| *stopped).await;
@@ -57,10 +73,32 @@ pub async fn serve(
     }
 }
 
+/// Whether a connection is at a request whose headers have come; told by the router, asked by the connection.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Line(Arc<AtomicBool>);
+
+impl Line {
+    /// The headers have come; what follows is the body and the answer.
+    pub(crate) fn is_answering(&self, answering: bool) {
+        self.0.store(answering, Ordering::Release);
+    }
+
+    fn answers(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Connected<IncomingStream<'_, Bounded>> for Line {
+    fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
+        stream.io().line.clone()
+    }
+}
+
 /// Accepts connections while there is room.
 struct Bounded {
     listener: TcpListener,
     room: Arc<Semaphore>,
+    patience: Patience,
 }
 
 impl Listener for Bounded {
@@ -78,15 +116,7 @@ impl Listener for Bounded {
                 Ok((stream, address)) => {
                     // Answers are small and written at once; waiting to fill a packet would only delay them.
                     let _ = stream.set_nodelay(true);
-                    let silence = Box::pin(sleep(MAX_SILENCE));
-                    return (
-                        Watched {
-                            stream,
-                            silence,
-                            _place: place,
-                        },
-                        address,
-                    );
+                    return (Watched::new(stream, self.patience, place), address);
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a connection could not be accepted");
@@ -101,16 +131,49 @@ impl Listener for Bounded {
     }
 }
 
-/// A connection that ends when its client is silent for too long.
+/// A connection that ends when its client takes too long: to send the headers of a request as a whole, or to send
+/// anything at all.
 struct Watched {
     stream: TcpStream,
-    silence: Pin<Box<Sleep>>,
+    patience: Patience,
+    line: Line,
+    /// Whether headers are on their way; the timer then runs from their first byte and is not set back.
+    in_head: bool,
+    timer: Pin<Box<Sleep>>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Watched {
+    fn new(stream: TcpStream, patience: Patience, place: OwnedSemaphorePermit) -> Self {
+        let timer = Box::pin(sleep(patience.head));
+        // The wait for the first request counts as part of its headers.
+        Self {
+            stream,
+            patience,
+            line: Line::default(),
+            in_head: true,
+            timer,
+            _place: place,
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.timer.as_mut().reset(Instant::now() + time);
+    }
+
     fn heard(&mut self) {
-        self.silence.as_mut().reset(Instant::now() + MAX_SILENCE);
+        if self.line.answers() {
+            self.in_head = false;
+            self.wait(self.patience.silence);
+        } else if !self.in_head {
+            self.in_head = true;
+            self.wait(self.patience.head);
+        }
+    }
+
+    fn told(&mut self) {
+        self.in_head = false;
+        self.wait(self.patience.silence);
     }
 }
 
@@ -122,7 +185,10 @@ impl AsyncRead for Watched {
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                ready!(self.silence.as_mut().poll(cx));
+                if self.in_head && self.line.answers() {
+                    self.told();
+                }
+                ready!(self.timer.as_mut().poll(cx));
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
         }
@@ -132,7 +198,7 @@ impl AsyncRead for Watched {
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
-        self.heard();
+        self.told();
         Poll::Ready(written)
     }
 
@@ -150,11 +216,58 @@ impl AsyncWrite for Watched {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, parts));
-        self.heard();
+        self.told();
         Poll::Ready(written)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_never_ends_its_headers_is_cut_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let patience = Patience {
+            head: Duration::from_millis(50),
+            silence: Duration::from_mins(10),
+        };
+        let bounded = Bounded {
+            listener,
+            room: Arc::new(Semaphore::new(1)),
+            patience,
+        };
+        let app = Router::new()
+            .route("/", get(|| async { "hello" }))
+            .into_make_service_with_connect_info::<Line>();
+        tokio::spawn(axum::serve(bounded, app).into_future());
+
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Endless: ")
+            .await
+            .unwrap();
+        let mut answer = Vec::new();
+        // Returns when the server closes, and would not return otherwise.
+        let _ = slow.read_to_end(&mut answer).await;
+        assert!(!answer.starts_with(b"HTTP/1.1 200"));
+
+        // There is room for one connection only, so this also shows that the place was given back.
+        let mut quick = TcpStream::connect(address).await.unwrap();
+        quick
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = Vec::new();
+        quick.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
     }
 }

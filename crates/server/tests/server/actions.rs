@@ -649,3 +649,21 @@ async fn the_web_api_describes_itself() {
         "internal ones are hidden"
     );
 }
+
+#[tokio::test]
+async fn a_server_without_its_database_says_so() {
+    let server = TestServer::start().await;
+    server.test.store.clone().close().await;
+    let status = server.get("api/system/status", &As::Anonymous).await;
+    assert_eq!((status.status, &status.json()["status"]), (200, &json!("DOWN")));
+    let refused = server.get("api/system/ping", &As::Admin).await;
+    assert_eq!(refused.status, 503);
+    assert_eq!(
+        refused.errors(),
+        "The server cannot answer at the moment. Try again later."
+    );
+    assert_eq!(
+        refused.json()["requestId"].as_str().unwrap(),
+        refused.header("x-request-id")
+    );
+}

@@ -211,6 +211,7 @@ async fn an_issue_is_found_with_all_that_clients_read() {
         "an empty parameter is not given"
     );
     assert_eq!(total("issues=unknown").await, 0);
+    assert_eq!(total("components=unknown").await, 0);
     assert_eq!(total("createdBefore=2026-01-31").await, 1, "a day means all of it");
     assert_eq!(total("createdBefore=2026-01-30").await, 0);
     let beyond = server.get("api/issues/search?p=21&ps=500", &As::Admin).await;

@@ -233,7 +233,9 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
 /// The search that the parameters describe; none when it can find nothing.
 fn wanted(tx: &mut Tx<'_>, call: &Call, page: u32, size: u32) -> Result<Option<IssueSearch>, ApiError> {
     let params = &call.params;
-    let places = places(tx, call)?;
+    let Some(places) = places(tx, call)? else {
+        return Ok(None);
+    };
     let project = places.first().map(|place| place.project.clone());
     if let Some(project) = &project {
         call.caller.require_project(tx, project, ProjectPermission::Browse)?;
@@ -316,13 +318,21 @@ fn wanted(tx: &mut Tx<'_>, call: &Call, page: u32, size: u32) -> Result<Option<I
     }))
 }
 
-/// What the components and projects of the parameters name.
-fn places(tx: &mut Tx<'_>, call: &Call) -> Result<Vec<Place>, ApiError> {
+/// What the components and projects of the parameters name; none when nothing of it exists, which finds nothing.
+fn places(tx: &mut Tx<'_>, call: &Call) -> Result<Option<Vec<Place>>, ApiError> {
     let mut keys = call.params.list("components").unwrap_or_default();
     keys.extend(call.params.list("projects").unwrap_or_default());
     keys.sort();
     keys.dedup();
-    keys.iter().map(|key| lookup::place(tx, key, &call.params)).collect()
+    let mut places = Vec::with_capacity(keys.len());
+    for key in &keys {
+        match lookup::place(tx, key, &call.params) {
+            Ok(place) => places.push(place),
+            Err(ApiError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((keys.is_empty() || !places.is_empty()).then_some(places))
 }
 
 fn rules_of(tx: &mut Tx<'_>, issues: &[Issue]) -> Result<Vec<RuleShape>, ApiError> {
