@@ -25,6 +25,8 @@ use crate::text;
 const PROJECT_REF: i32 = 1;
 /// More threads do not read faster, and each holds memory of its own.
 const MAX_THREADS: usize = 8;
+/// A measure by line that is longer is left out: no reader takes it, and nobody looks at a file of so many lines by line.
+const MAX_LINE_DATA_BYTES: usize = 3 * 1024 * 1024;
 
 /// What goes into a report.
 pub(crate) struct Input<'a> {
@@ -105,7 +107,10 @@ pub(crate) fn write<W: Write + Seek>(
     let mut totals = Totals::default();
     let mut children = Vec::with_capacity(included.len());
     let mut languages: BTreeMap<String, i32> = BTreeMap::new();
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).clamp(1, MAX_THREADS).min(included.len().max(1));
+    let threads = std::thread::available_parallelism()
+        .map_or(1, NonZeroUsize::get)
+        .clamp(1, MAX_THREADS)
+        .min(included.len().max(1));
 
     std::thread::scope(|scope| -> Result<(), BuildError> {
         let mut queues: Vec<Receiver<Result<Built, String>>> = Vec::with_capacity(threads);
@@ -113,11 +118,22 @@ pub(crate) fn write<W: Write + Seek>(
             let (sender, receiver) = sync_channel(2);
             queues.push(receiver);
             let (included, refs) = (&included, &refs);
-            scope.spawn(move || work(input, included.iter().copied().skip(thread).step_by(threads), refs, &sender));
+            scope.spawn(move || {
+                work(
+                    input,
+                    included.iter().copied().skip(thread).step_by(threads),
+                    refs,
+                    &sender,
+                )
+            });
         }
         for position in 0..included.len() {
             let built = queues[position % threads].recv().map_err(|_| {
-                if input.cancel.is_cancelled() { BuildError::Cancelled } else { BuildError::Thread }
+                if input.cancel.is_cancelled() {
+                    BuildError::Cancelled
+                } else {
+                    BuildError::Thread
+                }
             })?;
             match built {
                 Ok(built) => {
@@ -136,13 +152,23 @@ pub(crate) fn write<W: Write + Seek>(
 
     let mut converter = Converter::new(input.files, input.resolver, &refs, input.config.encoding);
     totals.issues += input.imports.project_issues.len() as u64;
-    writer.external_issues(PROJECT_REF, input.imports.project_issues.iter().map(|issue| converter.issue(issue, None)))?;
+    writer.external_issues(
+        PROJECT_REF,
+        input
+            .imports
+            .project_issues
+            .iter()
+            .map(|issue| converter.issue(issue, None)),
+    )?;
     notes.adjusted_ranges += converter.adjusted;
     writer.adhoc_rules(input.imports.rules.iter().map(convert::rule))?;
     writer.context_props(context(input))?;
     warnings.extend(notes.finish());
     let timestamp = input.now.as_millis();
-    writer.warnings(warnings.iter().map(|text| proto::AnalysisWarning { text: text.clone(), timestamp }))?;
+    writer.warnings(warnings.iter().map(|text| proto::AnalysisWarning {
+        text: text.clone(),
+        timestamp,
+    }))?;
     writer.component(&project(input, children))?;
     writer.metadata(&metadata(input, languages))?;
     Ok((writer.finish()?, totals))
@@ -165,7 +191,12 @@ fn write_file<W: Write + Seek>(writer: &mut ReportWriter<W>, built: &Built) -> R
 }
 
 /// What one thread does: its share of the files, in order.
-fn work(input: &Input<'_>, indices: impl Iterator<Item = usize>, refs: &Refs, sender: &SyncSender<Result<Built, String>>) {
+fn work(
+    input: &Input<'_>,
+    indices: impl Iterator<Item = usize>,
+    refs: &Refs,
+    sender: &SyncSender<Result<Built, String>>,
+) {
     let mut converter = Converter::new(input.files, input.resolver, refs, input.config.encoding);
     let mut scm = input.scm.map(|scm| scm.worker(input.config.encoding));
     for index in indices {
@@ -215,7 +246,7 @@ fn build(
         measures.push(proto::Measure::int("ncloc", lines.ncloc() as i32));
         measures.push(proto::Measure::int("comment_lines", lines.comment_lines() as i32));
         let data = lines.ncloc_data();
-        if !data.is_empty() {
+        if !data.is_empty() && data.len() <= MAX_LINE_DATA_BYTES {
             measures.push(proto::Measure::string("ncloc_data", data));
         }
     }
@@ -239,7 +270,14 @@ fn build(
 
     converter.own_file(index, lengths);
     converter.adjusted = 0;
-    let issues = input.imports.issues.get(&index).into_iter().flatten().map(|issue| converter.issue(issue, Some(index))).collect();
+    let issues = input
+        .imports
+        .issues
+        .get(&index)
+        .into_iter()
+        .flatten()
+        .map(|issue| converter.issue(issue, Some(index)))
+        .collect();
 
     let mut changesets = None;
     let mut changed = None;
@@ -340,9 +378,18 @@ impl Notes {
 
 fn context(input: &Input<'_>) -> Vec<proto::ContextProperty> {
     let mut properties: BTreeMap<&str, &str> = input.properties.with_prefix("sonar.analysis.").collect();
-    properties.insert("sonar.analysis.detectedscm", if input.scm.is_some() { "git" } else { "undetected" });
+    properties.insert(
+        "sonar.analysis.detectedscm",
+        if input.scm.is_some() { "git" } else { "undetected" },
+    );
     properties.insert("sonar.analysis.detectedci", input.detected_ci.unwrap_or("undetected"));
-    properties.into_iter().map(|(key, value)| proto::ContextProperty { key: key.to_owned(), value: value.to_owned() }).collect()
+    properties
+        .into_iter()
+        .map(|(key, value)| proto::ContextProperty {
+            key: key.to_owned(),
+            value: value.to_owned(),
+        })
+        .collect()
 }
 
 fn project(input: &Input<'_>, child_ref: Vec<i32>) -> proto::Component {
@@ -363,7 +410,10 @@ fn project(input: &Input<'_>, child_ref: Vec<i32>) -> proto::Component {
         link: links
             .into_iter()
             .filter_map(|(key, kind)| Some((input.properties.get(key)?, kind)))
-            .map(|(href, kind)| proto::ComponentLink { r#type: kind as i32, href: href.to_owned() })
+            .map(|(href, kind)| proto::ComponentLink {
+                r#type: kind as i32,
+                href: href.to_owned(),
+            })
             .collect(),
         ..proto::Component::default()
     }

@@ -102,7 +102,9 @@ pub(crate) struct Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("host", &self.host).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("host", &self.host)
+            .finish_non_exhaustive()
     }
 }
 
@@ -115,7 +117,11 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| ClientError::SetUp(chain(&error)))?;
-        Ok(Self { http, host: host.to_owned(), token })
+        Ok(Self {
+            http,
+            host: host.to_owned(),
+            token,
+        })
     }
 
     pub(crate) fn host(&self) -> &str {
@@ -123,19 +129,29 @@ impl Client {
     }
 
     /// Asks for JSON.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &'static str, query: &[(&str, &str)]) -> Result<T, ClientError> {
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &'static str,
+        query: &[(&str, &str)],
+    ) -> Result<T, ClientError> {
         let body = self.get_text(path, query).await?;
         serde_json::from_str(&body).map_err(|error| self.bad_answer(path, &error.to_string()))
     }
 
     /// Asks for a text.
     pub(crate) async fn get_text(&self, path: &'static str, query: &[(&str, &str)]) -> Result<String, ClientError> {
-        let response = self.send(path, || Ok(self.request(Method::GET, path).query(query).timeout(ANSWER_TIMEOUT))).await?;
+        let response = self
+            .send(path, || {
+                Ok(self.request(Method::GET, path).query(query).timeout(ANSWER_TIMEOUT))
+            })
+            .await?;
         self.text_of(path, response, 0).await
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}/{path}", self.host)).bearer_auth(self.token.expose_secret())
+        self.http
+            .request(method, format!("{}/{path}", self.host))
+            .bearer_auth(self.token.expose_secret())
     }
 
     /// Sends a request; one that reached nobody is made and sent again, a few times.
@@ -158,12 +174,23 @@ impl Client {
     }
 
     /// The body of a good answer; a bad one becomes an error. `sent` is the size of what was sent.
-    pub(crate) async fn text_of(&self, path: &'static str, mut response: Response, sent: u64) -> Result<String, ClientError> {
+    pub(crate) async fn text_of(
+        &self,
+        path: &'static str,
+        mut response: Response,
+        sent: u64,
+    ) -> Result<String, ClientError> {
         let status = response.status();
         let host = self.host.clone();
         if status.is_redirection() {
-            let to = response.headers().get("location").and_then(|value| value.to_str().ok()).unwrap_or("another address");
-            return Err(ClientError::Redirect { to: to.chars().take(200).collect() });
+            let to = response
+                .headers()
+                .get("location")
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or("another address");
+            return Err(ClientError::Redirect {
+                to: to.chars().take(200).collect(),
+            });
         }
         let mut body = Vec::new();
         loop {
@@ -184,18 +211,35 @@ impl Client {
             StatusCode::UNAUTHORIZED => ClientError::Unauthorized { host },
             StatusCode::FORBIDDEN => ClientError::Forbidden { host, message },
             StatusCode::PAYLOAD_TOO_LARGE => ClientError::TooLarge { host, bytes: sent },
-            _ => ClientError::Refused { host, path, status, message },
+            _ => ClientError::Refused {
+                host,
+                path,
+                status,
+                message,
+            },
         })
     }
 
     pub(crate) fn bad_answer(&self, path: &'static str, reason: &str) -> ClientError {
-        ClientError::Answer { host: self.host.clone(), path, reason: reason.to_owned() }
+        ClientError::Answer {
+            host: self.host.clone(),
+            path,
+            reason: reason.to_owned(),
+        }
     }
 
     fn broken(&self, path: &'static str, error: &reqwest::Error) -> ClientError {
         let host = self.host.clone();
-        let reason = if error.is_timeout() { "it took too long".to_owned() } else { chain(error) };
-        if error.is_connect() { ClientError::Unreachable { host, reason } } else { ClientError::Broken { host, path, reason } }
+        let reason = if error.is_timeout() {
+            "it took too long".to_owned()
+        } else {
+            chain(error)
+        };
+        if error.is_connect() {
+            ClientError::Unreachable { host, reason }
+        } else {
+            ClientError::Broken { host, path, reason }
+        }
     }
 }
 
@@ -210,7 +254,12 @@ fn message_of(body: &str) -> String {
         msg: String,
     }
     if let Ok(envelope) = serde_json::from_str::<Envelope>(body) {
-        return envelope.errors.into_iter().map(|error| error.msg).collect::<Vec<_>>().join("; ");
+        return envelope
+            .errors
+            .into_iter()
+            .map(|error| error.msg)
+            .collect::<Vec<_>>()
+            .join("; ");
     }
     let body = body.trim();
     if body.is_empty() || body.starts_with('<') {

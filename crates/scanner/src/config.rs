@@ -106,7 +106,9 @@ impl Config {
         if needs_server && properties.token().is_none() {
             missing.push(NEEDS_TOKEN);
         }
-        let (Some(project_key), true) = (project_key, missing.is_empty()) else { return Err(ConfigError::Missing(missing)) };
+        let (Some(project_key), true) = (project_key, missing.is_empty()) else {
+            return Err(ConfigError::Missing(missing));
+        };
 
         let base_dir = properties.base_dir(started_in);
         let base_dir =
@@ -116,18 +118,26 @@ impl Config {
             None => working_dir.join("report-task.txt"),
             Some(path) if Path::new(path).is_absolute() => PathBuf::from(path),
             Some(path) => {
-                return Err(invalid("sonar.scanner.metadataFilePath", format!("'{path}' is relative; write an absolute path")));
+                return Err(invalid(
+                    "sonar.scanner.metadataFilePath",
+                    format!("'{path}' is relative; write an absolute path"),
+                ));
             }
         };
         let gate_timeout = match properties.get("sonar.qualitygate.timeout") {
             None => GATE_TIMEOUT,
             Some(text) => Duration::from_secs(text.parse().map_err(|_| {
-                invalid("sonar.qualitygate.timeout", format!("'{text}' is not a whole number of seconds"))
+                invalid(
+                    "sonar.qualitygate.timeout",
+                    format!("'{text}' is not a whole number of seconds"),
+                )
             })?),
         };
         let date = match properties.get("sonar.projectDate") {
             None => None,
-            Some(text) => Some(Timestamp::parse(text).map_err(|error| invalid("sonar.projectDate", error.to_string()))?),
+            Some(text) => {
+                Some(Timestamp::parse(text).map_err(|error| invalid("sonar.projectDate", error.to_string()))?)
+            }
         };
         Ok(Self {
             base_dir,
@@ -135,7 +145,9 @@ impl Config {
             task_file,
             project_key: ProjectKey::parse(project_key)?,
             target: target(properties)?,
-            encoding: properties.get("sonar.sourceEncoding").map_or(Ok(encoding_rs::UTF_8), text::encoding)?,
+            encoding: properties
+                .get("sonar.sourceEncoding")
+                .map_or(Ok(encoding_rs::UTF_8), text::encoding)?,
             host: host(properties.get("sonar.host.url").unwrap_or(DEFAULT_HOST))?,
             wait: properties.is_true("sonar.qualitygate.wait"),
             gate_timeout,
@@ -147,10 +159,14 @@ impl Config {
 fn target(properties: &Properties) -> Result<Target, ConfigError> {
     let branch = properties.get("sonar.branch.name").map(str::to_owned);
     let Some(key) = properties.get("sonar.pullrequest.key") else {
-        if let Some(property) =
-            ["sonar.pullrequest.branch", "sonar.pullrequest.base"].into_iter().find(|property| properties.get(property).is_some())
+        if let Some(property) = ["sonar.pullrequest.branch", "sonar.pullrequest.base"]
+            .into_iter()
+            .find(|property| properties.get(property).is_some())
         {
-            return Err(invalid(property, "sonar.pullrequest.key is missing beside it".to_owned()));
+            return Err(invalid(
+                property,
+                "sonar.pullrequest.key is missing beside it".to_owned(),
+            ));
         }
         return Ok(branch.map_or(Target::Main, Target::Branch));
     };
@@ -159,22 +175,35 @@ fn target(properties: &Properties) -> Result<Target, ConfigError> {
         return Err(invalid("sonar.branch.name", reason.to_owned()));
     }
     let get = |property: &str| properties.get(property).map(str::to_owned);
-    Ok(Target::PullRequest { key: key.to_owned(), branch: get("sonar.pullrequest.branch"), base: get("sonar.pullrequest.base") })
+    Ok(Target::PullRequest {
+        key: key.to_owned(),
+        branch: get("sonar.pullrequest.branch"),
+        base: get("sonar.pullrequest.base"),
+    })
 }
 
 fn host(text: &str) -> Result<String, ConfigError> {
     let refuse = |reason: &str| invalid("sonar.host.url", reason.to_owned());
-    let url = Url::parse(text)
-        .map_err(|error| refuse(&format!("'{text}' is not an address ({error}); write for example http://localhost:9000")))?;
+    let url = Url::parse(text).map_err(|error| {
+        refuse(&format!(
+            "'{text}' is not an address ({error}); write for example http://localhost:9000"
+        ))
+    })?;
     // The address itself is not repeated here, because it holds a password.
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refuse("the address must not hold a user or a password; give the token as SONAR_TOKEN"));
+        return Err(refuse(
+            "the address must not hold a user or a password; give the token as SONAR_TOKEN",
+        ));
     }
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(refuse(&format!("'{text}' does not start with http:// or https:// and a name")));
+        return Err(refuse(&format!(
+            "'{text}' does not start with http:// or https:// and a name"
+        )));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(refuse(&format!("'{text}' has a part after ? or #; give the address of the server only")));
+        return Err(refuse(&format!(
+            "'{text}' has a part after ? or #; give the address of the server only"
+        )));
     }
     Ok(text.trim_end_matches('/').to_owned())
 }
@@ -206,9 +235,17 @@ mod tests {
         let base = [("sonar.projectKey", "k"), ("sonar.token", "t")];
         let with = |more: &[(&'static str, &'static str)]| config(&[&base, more].concat());
         assert_eq!(with(&[]).unwrap().target, Target::Main);
-        assert_eq!(with(&[("sonar.branch.name", "b")]).unwrap().target, Target::Branch("b".to_owned()));
+        assert_eq!(
+            with(&[("sonar.branch.name", "b")]).unwrap().target,
+            Target::Branch("b".to_owned())
+        );
         assert!(with(&[("sonar.branch.name", "b"), ("sonar.pullrequest.key", "1")]).is_err());
-        assert!(with(&[("sonar.pullrequest.base", "main")]).unwrap_err().to_string().contains("sonar.pullrequest.key"));
+        assert!(
+            with(&[("sonar.pullrequest.base", "main")])
+                .unwrap_err()
+                .to_string()
+                .contains("sonar.pullrequest.key")
+        );
     }
 
     #[test]
@@ -223,7 +260,11 @@ mod tests {
 
     #[test]
     fn the_path_of_the_task_file_must_be_absolute() {
-        let values = [("sonar.projectKey", "k"), ("sonar.token", "t"), ("sonar.scanner.metadataFilePath", "a/b.txt")];
+        let values = [
+            ("sonar.projectKey", "k"),
+            ("sonar.token", "t"),
+            ("sonar.scanner.metadataFilePath", "a/b.txt"),
+        ];
         assert!(config(&values).unwrap_err().to_string().contains("absolute"));
     }
 }

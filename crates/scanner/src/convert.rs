@@ -12,6 +12,8 @@ use crate::text;
 
 /// How many other files' line lengths one thread remembers; secondary locations mostly stay in a few files.
 const REMEMBERED_FILES: usize = 32;
+/// The longest message the server keeps.
+const MAX_MESSAGE_CHARS: usize = 4000;
 
 /// The numbers files have in the report, by index in the [`FileSet`]; none for a file that is not in it.
 pub(crate) type Refs = Vec<Option<i32>>;
@@ -28,8 +30,20 @@ pub(crate) struct Converter<'a> {
 }
 
 impl<'a> Converter<'a> {
-    pub(crate) fn new(files: &'a FileSet, resolver: &'a Resolver<'a>, refs: &'a Refs, encoding: &'static Encoding) -> Self {
-        Self { files, resolver, refs, encoding, lengths: HashMap::new(), adjusted: 0 }
+    pub(crate) fn new(
+        files: &'a FileSet,
+        resolver: &'a Resolver<'a>,
+        refs: &'a Refs,
+        encoding: &'static Encoding,
+    ) -> Self {
+        Self {
+            files,
+            resolver,
+            refs,
+            encoding,
+            lengths: HashMap::new(),
+            adjusted: 0,
+        }
     }
 
     /// Remembers the line lengths of the file whose issues come next.
@@ -49,19 +63,30 @@ impl<'a> Converter<'a> {
         let mut flow = Vec::new();
         for location in &issue.secondary {
             let location = self.location(location, own);
-            flow.extend(location.map(|location| proto::Flow { location: vec![location], ..proto::Flow::default() }));
+            flow.extend(location.map(|location| proto::Flow {
+                location: vec![location],
+                ..proto::Flow::default()
+            }));
         }
         for steps in &issue.flows {
-            let location: Vec<_> = steps.locations.iter().filter_map(|step| self.location(step, own)).collect();
+            let location: Vec<_> = steps
+                .locations
+                .iter()
+                .filter_map(|step| self.location(step, own))
+                .collect();
             if !location.is_empty() {
                 let description = steps.description.clone().unwrap_or_default();
-                flow.push(proto::Flow { location, description, r#type: proto::FlowType::Execution as i32 });
+                flow.push(proto::Flow {
+                    location,
+                    description,
+                    r#type: proto::FlowType::Execution as i32,
+                });
             }
         }
         proto::ExternalIssue {
             engine_id: issue.engine_id.clone(),
             rule_id: issue.rule_id.clone(),
-            msg: issue.message.clone(),
+            msg: shortened(&issue.message),
             severity: issue.severity.map(|severity| wire_severity(severity) as i32),
             effort: i64::from(issue.effort_minutes.unwrap_or(0)),
             text_range,
@@ -69,7 +94,9 @@ impl<'a> Converter<'a> {
             r#type: issue.issue_type.map(|issue_type| wire_type(issue_type) as i32),
             msg_formatting: Vec::new(),
             impacts: issue.impacts.iter().copied().map(wire_impact).collect(),
-            clean_code_attribute: issue.clean_code_attribute.map(|attribute| attribute.as_str().to_owned()),
+            clean_code_attribute: issue
+                .clean_code_attribute
+                .map(|attribute| attribute.as_str().to_owned()),
         }
     }
 
@@ -83,8 +110,13 @@ impl<'a> Converter<'a> {
         }?;
         let component_ref = self.refs.get(index).copied().flatten()?;
         let text_range = location.range.and_then(|range| self.range(index, range));
-        let msg = location.message.clone().unwrap_or_default();
-        Some(proto::IssueLocation { component_ref, text_range, msg, msg_formatting: Vec::new() })
+        let msg = location.message.as_deref().map(shortened).unwrap_or_default();
+        Some(proto::IssueLocation {
+            component_ref,
+            text_range,
+            msg,
+            msg_formatting: Vec::new(),
+        })
     }
 
     fn range(&mut self, index: usize, range: model::TextRange) -> Option<proto::TextRange> {
@@ -104,12 +136,23 @@ impl<'a> Converter<'a> {
     }
 }
 
+/// A message of a length that servers keep.
+fn shortened(message: &str) -> String {
+    if message.len() <= MAX_MESSAGE_CHARS || message.chars().count() <= MAX_MESSAGE_CHARS {
+        return message.to_owned();
+    }
+    message.chars().take(MAX_MESSAGE_CHARS - 1).chain(['…']).collect()
+}
+
 /// A rule of another tool.
 pub(crate) fn rule(rule: &model::ImportedRule) -> proto::AdHocRule {
     proto::AdHocRule {
         engine_id: rule.engine_id.clone(),
         rule_id: rule.rule_id.clone(),
-        name: rule.name.clone().unwrap_or_else(|| format!("{}:{}", rule.engine_id, rule.rule_id)),
+        name: rule
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("{}:{}", rule.engine_id, rule.rule_id)),
         description: rule.description.clone().unwrap_or_default(),
         severity: rule.severity.map(|severity| wire_severity(severity) as i32),
         r#type: rule.issue_type.map(|issue_type| wire_type(issue_type) as i32),
@@ -186,7 +229,10 @@ fn wire_impact(impact: model::Impact) -> proto::Impact {
         model::ImpactSeverity::High => proto::ImpactSeverity::High,
         model::ImpactSeverity::Blocker => proto::ImpactSeverity::Blocker,
     };
-    proto::Impact { software_quality: quality as i32, severity: severity as i32 }
+    proto::Impact {
+        software_quality: quality as i32,
+        severity: severity as i32,
+    }
 }
 
 #[cfg(test)]
@@ -212,8 +258,19 @@ mod tests {
         #[case] fits: bool,
     ) {
         let (start_line, start_column, end_line, end_column) = given;
-        let (range, fitted) = complete(model::TextRange { start_line, start_column, end_line, end_column }, &[10, 5, 0]);
-        assert_eq!((range.start_line, range.start_offset, range.end_line, range.end_offset), expected);
+        let (range, fitted) = complete(
+            model::TextRange {
+                start_line,
+                start_column,
+                end_line,
+                end_column,
+            },
+            &[10, 5, 0],
+        );
+        assert_eq!(
+            (range.start_line, range.start_offset, range.end_line, range.end_offset),
+            expected
+        );
         assert_eq!(fitted, fits);
     }
 }

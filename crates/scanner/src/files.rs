@@ -1,10 +1,11 @@
 //! Which files belong to the project.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use encoding_rs::Encoding;
 use ignore::WalkBuilder;
@@ -99,10 +100,11 @@ impl FileSet {
         self.by_path.get(path).copied()
     }
 
-    /// Finds the files of a project. `base` must be canonical; `working_dir` is left out.
+    /// Finds the files of a project. `base` must be canonical; files and folders in `left_out` are none of the project's, however
+    /// they are named: the working folder, and the reports of other tools.
     pub fn collect(
         base: &Path,
-        working_dir: &Path,
+        left_out: HashSet<PathBuf>,
         properties: &Properties,
         encoding: &'static Encoding,
         mut seen: impl FnMut(u64),
@@ -110,13 +112,19 @@ impl FileSet {
         let rules = Rules::new(base, properties)?;
         let mut warnings = Warnings::default();
         let mut found = BTreeMap::new();
+        let left_out = Arc::new(left_out);
+        let ignores = !properties.is_true("sonar.scm.exclusions.disabled");
         for root in rules.sources.iter().chain(&rules.tests) {
-            let working_dir = working_dir.to_owned();
+            let left_out = Arc::clone(&left_out);
             let walk = WalkBuilder::new(base.join(root))
-                .hidden(false)
+                .standard_filters(false)
+                .git_ignore(ignores)
+                .git_exclude(ignores)
+                .git_global(ignores)
+                .parents(ignores)
                 .require_git(false)
                 .follow_links(false)
-                .filter_entry(move |entry| entry.file_name() != ".git" && entry.path() != working_dir)
+                .filter_entry(move |entry| entry.file_name() != ".git" && !left_out.contains(entry.path()))
                 .build();
             for entry in walk {
                 let entry = match entry {
@@ -144,7 +152,9 @@ impl FileSet {
                 if found.contains_key(&path) {
                     continue;
                 }
-                let Some(is_test) = rules.kind(&path, entry.path())? else { continue };
+                let Some(is_test) = rules.kind(&path, entry.path())? else {
+                    continue;
+                };
                 let size = entry.metadata().map_or(0, |metadata| metadata.len());
                 if size > rules.size_limit {
                     warnings.large.push(path);
@@ -161,13 +171,29 @@ impl FileSet {
                         }
                     }
                 }
-                found.insert(path.clone(), SourceFile { path, absolute: entry.into_path(), language, is_test });
+                found.insert(
+                    path.clone(),
+                    SourceFile {
+                        path,
+                        absolute: entry.into_path(),
+                        language,
+                        is_test,
+                    },
+                );
                 seen(found.len() as u64);
             }
         }
         let files: Vec<_> = found.into_values().collect();
-        let by_path = files.iter().enumerate().map(|(index, file)| (file.path.clone(), index)).collect();
-        Ok(Self { files, by_path, warnings: warnings.finish(rules.size_limit) })
+        let by_path = files
+            .iter()
+            .enumerate()
+            .map(|(index, file)| (file.path.clone(), index))
+            .collect();
+        Ok(Self {
+            files,
+            by_path,
+            warnings: warnings.finish(rules.size_limit),
+        })
     }
 }
 
@@ -192,9 +218,11 @@ impl Rules {
         }
         let size_limit = match properties.get("sonar.filesize.limit") {
             None => FILE_SIZE_LIMIT_MIB,
-            Some(text) => {
-                text.parse().ok().filter(|limit| (1..=4096).contains(limit)).ok_or_else(|| FilesError::SizeLimit(text.to_owned()))?
-            }
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=4096).contains(limit))
+                .ok_or_else(|| FilesError::SizeLimit(text.to_owned()))?,
         };
         Ok(Self {
             sources,
@@ -236,23 +264,35 @@ impl Rules {
 fn roots(base: &Path, properties: &Properties, property: &'static str) -> Result<Vec<String>, FilesError> {
     let mut roots = Vec::new();
     for path in properties.list(property) {
-        let absolute = std::fs::canonicalize(base.join(&path))
-            .map_err(|_| FilesError::Missing { property, path: path.clone(), base: base.to_owned() })?;
+        let absolute = std::fs::canonicalize(base.join(&path)).map_err(|_| FilesError::Missing {
+            property,
+            path: path.clone(),
+            base: base.to_owned(),
+        })?;
         let root = relative(base, &absolute);
-        roots.push(root.ok_or_else(|| FilesError::Outside { property, path: path.clone(), base: base.to_owned() })?);
+        roots.push(root.ok_or_else(|| FilesError::Outside {
+            property,
+            path: path.clone(),
+            base: base.to_owned(),
+        })?);
     }
     Ok(roots)
 }
 
 fn is_below(path: &str, root: &str) -> bool {
-    root.is_empty() || path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    root.is_empty()
+        || path
+            .strip_prefix(root)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The path relative to the base with `/`; none if it is not below it or not Unicode.
 pub(crate) fn relative(base: &Path, path: &Path) -> Option<String> {
     let mut out = String::new();
     for component in path.strip_prefix(base).ok()?.components() {
-        let Component::Normal(name) = component else { return None };
+        let Component::Normal(name) = component else {
+            return None;
+        };
         if !out.is_empty() {
             out.push('/');
         }
@@ -284,10 +324,19 @@ impl Warnings {
     fn finish(self, limit: u64) -> Vec<String> {
         let limit = limit / (1024 * 1024);
         [
-            (self.links, "symbolic links that leave the project's folder were skipped".to_owned()),
-            (self.large, format!("files above {limit} MiB were skipped (sonar.filesize.limit)")),
+            (
+                self.links,
+                "symbolic links that leave the project's folder were skipped".to_owned(),
+            ),
+            (
+                self.large,
+                format!("files above {limit} MiB were skipped (sonar.filesize.limit)"),
+            ),
             (self.names, "files whose names are not Unicode were skipped".to_owned()),
-            (self.unreadable, "files or folders could not be read and were skipped".to_owned()),
+            (
+                self.unreadable,
+                "files or folders could not be read and were skipped".to_owned(),
+            ),
         ]
         .into_iter()
         .filter(|(names, _)| !names.is_empty())
@@ -299,7 +348,12 @@ impl Warnings {
 /// The first five names of a list, and how many more there are.
 pub(crate) fn first_names<S: AsRef<str>>(names: &[S]) -> String {
     const SHOWN: usize = 5;
-    let mut text = names.iter().take(SHOWN).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+    let mut text = names
+        .iter()
+        .take(SHOWN)
+        .map(AsRef::as_ref)
+        .collect::<Vec<_>>()
+        .join(", ");
     if names.len() > SHOWN {
         let _ = write!(text, " and {} more", names.len() - SHOWN);
     }
@@ -326,11 +380,21 @@ mod tests {
         for (key, value) in properties {
             merged.set(key, value);
         }
-        FileSet::collect(base, &base.join(".scannerwork"), &merged, encoding_rs::UTF_8, |_| {})
+        FileSet::collect(
+            base,
+            HashSet::from([base.join(".scannerwork")]),
+            &merged,
+            encoding_rs::UTF_8,
+            |_| {},
+        )
     }
 
     fn names(files: &FileSet) -> Vec<String> {
-        files.all().iter().map(|file| format!("{}{}", if file.is_test { "t:" } else { "" }, file.path)).collect()
+        files
+            .all()
+            .iter()
+            .map(|file| format!("{}{}", if file.is_test { "t:" } else { "" }, file.path))
+            .collect()
     }
 
     #[test]
@@ -345,36 +409,66 @@ mod tests {
             (".git/hooks.sh", ""),
             (".scannerwork/x.py", ""),
         ]);
-        assert_eq!(names(&collect(&base, &[]).unwrap()), [".github/ci.yml", ".gitignore", "a/a.py", "b.py"]);
+        assert_eq!(
+            names(&collect(&base, &[]).unwrap()),
+            [".github/ci.yml", ".gitignore", "a/a.py", "b.py"]
+        );
+        let all = collect(&base, &[("sonar.scm.exclusions.disabled", "true")]).unwrap();
+        assert!(all.find("build/gen.py").is_some());
     }
 
     #[test]
     fn inclusions_and_exclusions_choose_among_sources_and_tests() {
-        let (_dir, base) = tree(&[("src/a.ts", ""), ("src/a.test.ts", ""), ("src/b.ts", ""), ("src/gen/c.ts", ""), ("other.ts", "")]);
-        let files = collect(&base, &[
-            ("sonar.sources", "src"),
-            ("sonar.tests", "src"),
-            ("sonar.exclusions", "**/*.test.ts,src/gen/**"),
-            ("sonar.test.inclusions", "**/*.test.ts"),
+        let (_dir, base) = tree(&[
+            ("src/a.ts", ""),
+            ("src/a.test.ts", ""),
+            ("src/b.ts", ""),
+            ("src/gen/c.ts", ""),
+            ("other.ts", ""),
         ]);
+        let files = collect(
+            &base,
+            &[
+                ("sonar.sources", "src"),
+                ("sonar.tests", "src"),
+                ("sonar.exclusions", "**/*.test.ts,src/gen/**"),
+                ("sonar.test.inclusions", "**/*.test.ts"),
+            ],
+        );
         assert_eq!(names(&files.unwrap()), ["t:src/a.test.ts", "src/a.ts", "src/b.ts"]);
     }
 
     #[test]
     fn tests_below_the_sources_are_tests_but_the_same_folder_is_refused() {
         let (_dir, base) = tree(&[("a.py", ""), ("tests/t.py", "")]);
-        assert_eq!(names(&collect(&base, &[("sonar.tests", "tests")]).unwrap()), ["a.py", "t:tests/t.py"]);
+        assert_eq!(
+            names(&collect(&base, &[("sonar.tests", "tests")]).unwrap()),
+            ["a.py", "t:tests/t.py"]
+        );
         let error = collect(&base, &[("sonar.sources", "tests"), ("sonar.tests", "tests")]).unwrap_err();
-        assert!(error.to_string().starts_with("tests/t.py belongs to sonar.sources and to sonar.tests"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("tests/t.py belongs to sonar.sources and to sonar.tests"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_path_that_is_not_there_or_outside_is_named_with_its_property() {
         let (_dir, base) = tree(&[("a.py", "")]);
         let error = collect(&base, &[("sonar.sources", "src")]).unwrap_err();
-        assert!(error.to_string().starts_with("sonar.sources: 'src' does not exist in "), "{error}");
+        assert!(
+            error.to_string().starts_with("sonar.sources: 'src' does not exist in "),
+            "{error}"
+        );
         let error = collect(&base, &[("sonar.tests", "..")]).unwrap_err();
-        assert!(error.to_string().starts_with("sonar.tests: '..' is not in the project's folder"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("sonar.tests: '..' is not in the project's folder"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -383,12 +477,18 @@ mod tests {
         let (dir, base) = tree(&[("a.py", ""), ("../secret.py", "x")]);
         std::os::unix::fs::symlink(dir.path().join("secret.py"), base.join("link.py")).unwrap();
         std::os::unix::fs::symlink(base.join("a.py"), base.join("inner.py")).unwrap();
-        File::create(base.join("big.py")).unwrap().set_len(2 * 1024 * 1024).unwrap();
+        File::create(base.join("big.py"))
+            .unwrap()
+            .set_len(2 * 1024 * 1024)
+            .unwrap();
         let files = collect(&base, &[("sonar.filesize.limit", "1")]).unwrap();
         assert_eq!(names(&files), ["a.py"]);
-        assert_eq!(files.warnings, [
-            "1 symbolic links that leave the project's folder were skipped: link.py",
-            "1 files above 1 MiB were skipped (sonar.filesize.limit): big.py",
-        ]);
+        assert_eq!(
+            files.warnings,
+            [
+                "1 symbolic links that leave the project's folder were skipped: link.py",
+                "1 files above 1 MiB were skipped (sonar.filesize.limit): big.py",
+            ]
+        );
     }
 }

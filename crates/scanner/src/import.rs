@@ -23,7 +23,11 @@ type CoverageParser = fn(File) -> Result<CoverageReport, ImportError>;
 /// Properties that name reports of issues. The flag says whether an issue of an unknown file is kept, on the project.
 const ISSUES: &[(&str, IssueParser, bool)] = &[
     ("sonar.sarifReportPaths", |file| sarif::parse(file), true),
-    ("sonar.externalIssuesReportPaths", |file| generic_issues::parse(file), false),
+    (
+        "sonar.externalIssuesReportPaths",
+        |file| generic_issues::parse(file),
+        false,
+    ),
 ];
 
 const LCOV: CoverageParser = |file| lcov::parse(file);
@@ -87,7 +91,9 @@ pub enum ImportFailure {
     #[error(transparent)]
     Pattern(#[from] crate::patterns::BadPattern),
     /// A report of coverage whose format nothing gives away.
-    #[error("the format of the coverage report '{0}' is not known; it should be LCOV, Cobertura, JaCoCo XML or generic coverage")]
+    #[error(
+        "the format of the coverage report '{0}' is not known; it should be LCOV, Cobertura, JaCoCo XML or generic coverage"
+    )]
     UnknownCoverage(String),
 }
 
@@ -119,51 +125,91 @@ pub struct Imports {
     pub warnings: Vec<String>,
 }
 
-impl Imports {
-    /// Reads all reports the properties name.
+/// The reports the properties name.
+pub struct Reports {
+    issues: Vec<(&'static str, PathBuf, IssueParser, bool)>,
+    coverage: Vec<(&'static str, PathBuf, CoverageParser)>,
+    coverage_exclusions: Patterns,
+    warnings: Vec<String>,
+}
+
+impl Reports {
+    /// Finds the files; none is read yet.
+    pub fn find(base: &Path, properties: &Properties) -> Result<Self, ImportFailure> {
+        let mut warnings = Vec::new();
+        let mut issues = Vec::new();
+        for &(property, parse, keep_unknown) in ISSUES {
+            for path in find_reports(base, property, &properties.list(property), &mut warnings)? {
+                issues.push((property, path, parse, keep_unknown));
+            }
+        }
+        let mut coverage = Vec::new();
+        for &(property, parse) in COVERAGE {
+            for path in find_reports(base, property, &properties.list(property), &mut warnings)? {
+                coverage.push((property, path, parse));
+            }
+        }
+        let exclusions = "sonar.coverage.exclusions";
+        let coverage_exclusions = Patterns::new(exclusions, &properties.list(exclusions))?;
+        Ok(Self {
+            issues,
+            coverage,
+            coverage_exclusions,
+            warnings,
+        })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        (self.issues.len() + self.coverage.len()) as u64
+    }
+
+    /// Where they are.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        let issues = self.issues.iter().map(|(_, path, ..)| path.as_path());
+        issues.chain(self.coverage.iter().map(|(_, path, _)| path.as_path()))
+    }
+
+    /// Reads all of them, and finds what they speak of in the files of a scan.
     pub fn read(
+        self,
         resolver: &Resolver<'_>,
         files: &FileSet,
-        base: &Path,
-        properties: &Properties,
         encoding: &'static Encoding,
-        mut done: impl FnMut(u64, u64),
-    ) -> Result<Self, ImportFailure> {
-        let mut imports = Self::default();
-        let mut issue_reports = Vec::new();
-        for &(property, parse, keep_unknown) in ISSUES {
-            for path in find_reports(base, property, &properties.list(property), &mut imports.warnings)? {
-                issue_reports.push((property, path, parse, keep_unknown));
-            }
-        }
-        let mut coverage_reports = Vec::new();
-        for &(property, parse) in COVERAGE {
-            for path in find_reports(base, property, &properties.list(property), &mut imports.warnings)? {
-                coverage_reports.push((property, path, parse));
-            }
-        }
-        let excluded = Patterns::new("sonar.coverage.exclusions", &properties.list("sonar.coverage.exclusions"))?;
-        let total = (issue_reports.len() + coverage_reports.len()) as u64;
-        let mut lookup = Lookup { resolver, files, encoding, binaries: HashMap::new(), named: HashSet::new() };
+        mut done: impl FnMut(u64),
+    ) -> Result<Imports, ImportFailure> {
+        let mut imports = Imports {
+            warnings: self.warnings,
+            ..Imports::default()
+        };
+        let mut lookup = Lookup {
+            resolver,
+            files,
+            encoding,
+            binaries: HashMap::new(),
+            named: HashSet::new(),
+        };
         let mut rules = BTreeMap::new();
         let mut count = 0;
-        for (property, path, parse, keep_unknown) in issue_reports {
+        for (property, path, parse, keep_unknown) in self.issues {
             let report = open(property, &path, parse)?;
             imports.take_issues(report, &path, keep_unknown, &mut lookup, &mut rules);
             count += 1;
-            done(count, total);
+            done(count);
         }
         imports.rules = rules.into_values().collect();
-        for (property, path, parse) in coverage_reports {
+        for (property, path, parse) in self.coverage {
             let report = open(property, &path, parse)?;
-            imports.take_coverage(report, &path, &excluded, &mut lookup);
+            imports.take_coverage(report, &path, &self.coverage_exclusions, &mut lookup);
             count += 1;
-            done(count, total);
+            done(count);
         }
         imports.named = lookup.named;
         Ok(imports)
     }
+}
 
+impl Imports {
     fn take_issues(
         &mut self,
         report: ImportedIssues,
@@ -173,15 +219,22 @@ impl Imports {
         rules: &mut BTreeMap<(String, String), ImportedRule>,
     ) {
         let shown = path.display().to_string();
-        self.warnings.extend(report.warnings.into_iter().map(|warning| format!("{shown}: {warning}")));
+        self.warnings
+            .extend(report.warnings.into_iter().map(|warning| format!("{shown}: {warning}")));
         for rule in report.rules {
-            rules.entry((rule.engine_id.clone(), rule.rule_id.clone())).or_insert(rule);
+            rules
+                .entry((rule.engine_id.clone(), rule.rule_id.clone()))
+                .or_insert(rule);
         }
         let mut unknown = Names::default();
         let mut left_out = 0;
         let mut taken = 0;
         for mut issue in report.issues {
-            let found = issue.primary.path.as_ref().map(|named| lookup.find(named, &[], None, Completeness::Whole));
+            let found = issue
+                .primary
+                .path
+                .as_ref()
+                .map(|named| lookup.find(named, &[], None, Completeness::Whole));
             match (found, &mut issue.primary.path) {
                 (Some(Resolved::File(index)), _) => self.issues.entry(index).or_default().push(issue),
                 (Some(Resolved::LeftOut), _) => {
@@ -201,23 +254,40 @@ impl Imports {
             taken += 1;
         }
         if left_out > 0 {
-            self.warnings.push(format!("{shown}: {left_out} issues were skipped, because the scan leaves their files out"));
+            self.warnings.push(format!(
+                "{shown}: {left_out} issues were skipped, because the scan leaves their files out"
+            ));
         }
         if unknown.count > 0 {
-            let fate = if keep_unknown { "are shown on the project" } else { "were skipped" };
+            let fate = if keep_unknown {
+                "are shown on the project"
+            } else {
+                "were skipped"
+            };
             let (count, names) = (unknown.count, unknown.first());
-            self.warnings.push(format!("{shown}: {count} issues {fate}, because their files are not in the project: {names}"));
+            self.warnings.push(format!(
+                "{shown}: {count} issues {fate}, because their files are not in the project: {names}"
+            ));
         }
-        self.counts.push(ReportCount { path: shown, issues: taken });
+        self.counts.push(ReportCount {
+            path: shown,
+            issues: taken,
+        });
     }
 
     fn take_coverage(&mut self, report: CoverageReport, path: &Path, excluded: &Patterns, lookup: &mut Lookup<'_>) {
         let shown = path.display().to_string();
-        self.warnings.extend(report.warnings.into_iter().map(|warning| format!("{shown}: {warning}")));
+        self.warnings
+            .extend(report.warnings.into_iter().map(|warning| format!("{shown}: {warning}")));
         let mut unknown = Names::default();
         let is_empty = report.files.is_empty();
         for covered in report.files {
-            match lookup.find(&covered.path, &report.source_roots, path.parent(), Completeness::MaybePart) {
+            match lookup.find(
+                &covered.path,
+                &report.source_roots,
+                path.parent(),
+                Completeness::MaybePart,
+            ) {
                 Resolved::File(index) => {
                     let file = &lookup.files.all()[index];
                     if !file.is_test && !excluded.matches(&file.path, &file.absolute) {
@@ -229,11 +299,14 @@ impl Imports {
             }
         }
         if is_empty {
-            self.warnings.push(format!("{shown}: the report says nothing about any file"));
+            self.warnings
+                .push(format!("{shown}: the report says nothing about any file"));
         }
         if unknown.count > 0 {
             let (count, names) = (unknown.count, unknown.first());
-            self.warnings.push(format!("{shown}: coverage of {count} files was skipped, because they are not in the project: {names}"));
+            self.warnings.push(format!(
+                "{shown}: coverage of {count} files was skipped, because they are not in the project: {names}"
+            ));
         }
     }
 }
@@ -249,7 +322,13 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    fn find(&mut self, path: &str, roots: &[String], report_dir: Option<&Path>, completeness: Completeness) -> Resolved {
+    fn find(
+        &mut self,
+        path: &str,
+        roots: &[String],
+        report_dir: Option<&Path>,
+        completeness: Completeness,
+    ) -> Resolved {
         let resolved = self.resolver.resolve(path, roots, report_dir, completeness);
         if let Resolved::File(index) = resolved
             && self.files.all()[index].language.is_none()
@@ -288,8 +367,16 @@ impl Names {
 
 fn open<T>(property: &'static str, path: &Path, parse: fn(File) -> Result<T, ImportError>) -> Result<T, ImportFailure> {
     let shown = || path.display().to_string();
-    let file = File::open(path).map_err(|source| ImportFailure::Open { property, path: shown(), source })?;
-    parse(file).map_err(|source| ImportFailure::Parse { property, path: shown(), source })
+    let file = File::open(path).map_err(|source| ImportFailure::Open {
+        property,
+        path: shown(),
+        source,
+    })?;
+    parse(file).map_err(|source| ImportFailure::Parse {
+        property,
+        path: shown(),
+        source,
+    })
 }
 
 /// The files a property names, wildcards resolved, each once, in order.
@@ -304,7 +391,11 @@ fn find_reports(
         if !has_wildcard(pattern) {
             let path = base.join(pattern);
             if !path.is_file() {
-                return Err(ImportFailure::Missing { property, path: pattern.clone(), base: base.to_owned() });
+                return Err(ImportFailure::Missing {
+                    property,
+                    path: pattern.clone(),
+                    base: base.to_owned(),
+                });
             }
             found.push(path);
             continue;
@@ -323,7 +414,10 @@ fn find_reports(
 fn expand(base: &Path, property: &str, pattern: &str) -> Result<Vec<PathBuf>, ImportFailure> {
     let whole = base.join(pattern.trim_start_matches("./"));
     let whole = whole.to_string_lossy();
-    let glob = GlobBuilder::new(&glob_of(&whole)).literal_separator(true).backslash_escape(false).build();
+    let glob = GlobBuilder::new(&glob_of(&whole))
+        .literal_separator(true)
+        .backslash_escape(false)
+        .build();
     let glob = glob.map_err(|error| crate::patterns::BadPattern {
         property: property.to_owned(),
         pattern: pattern.to_owned(),
@@ -331,7 +425,10 @@ fn expand(base: &Path, property: &str, pattern: &str) -> Result<Vec<PathBuf>, Im
     })?;
     let glob = glob.compile_matcher();
     // Only the folder before the first wildcard can hold matches. Reports are often ignored by git, so nothing is left out.
-    let start: PathBuf = Path::new(&*whole).components().take_while(|part| !has_wildcard(&part.as_os_str().to_string_lossy())).collect();
+    let start: PathBuf = Path::new(&*whole)
+        .components()
+        .take_while(|part| !has_wildcard(&part.as_os_str().to_string_lossy()))
+        .collect();
     let mut matching: Vec<_> = WalkBuilder::new(start)
         .standard_filters(false)
         .build()
@@ -346,16 +443,30 @@ fn expand(base: &Path, property: &str, pattern: &str) -> Result<Vec<PathBuf>, Im
 /// The property a coverage report belongs to, told by how the file starts.
 pub fn sniff_coverage(path: &Path) -> Result<&'static str, ImportFailure> {
     let shown = path.display().to_string();
-    let open = |source| ImportFailure::Open { property: "--coverage", path: shown.clone(), source };
+    let open = |source| ImportFailure::Open {
+        property: "--coverage",
+        path: shown.clone(),
+        source,
+    };
     let mut start = Vec::new();
-    File::open(path).map_err(open)?.take(64 * 1024).read_to_end(&mut start).map_err(open)?;
+    File::open(path)
+        .map_err(open)?
+        .take(64 * 1024)
+        .read_to_end(&mut start)
+        .map_err(open)?;
     let start = String::from_utf8_lossy(&start);
     let start = start.trim_start_matches('\u{feff}').trim_start();
-    let lcov_line = |line: &str| ["TN:", "SF:", "DA:", "end_of_record"].iter().any(|mark| line.starts_with(mark));
+    let lcov_line = |line: &str| {
+        ["TN:", "SF:", "DA:", "end_of_record"]
+            .iter()
+            .any(|mark| line.starts_with(mark))
+    };
     if start.lines().take(5).any(lcov_line) {
         return Ok("sonar.lcov.reportPaths");
     }
-    let Some(root) = root_element(start) else { return Err(ImportFailure::UnknownCoverage(shown)) };
+    let Some(root) = root_element(start) else {
+        return Err(ImportFailure::UnknownCoverage(shown));
+    };
     match root.split(|c: char| c.is_whitespace() || c == '>' || c == '/').next() {
         Some("report") => Ok("sonar.coverage.jacoco.xmlReportPaths"),
         // Cobertura and the generic format share the name of their root; only the first has rates and packages.
@@ -389,9 +500,18 @@ mod tests {
 
     #[rstest]
     #[case("TN:\nSF:a.js\n", Some("sonar.lcov.reportPaths"))]
-    #[case("<?xml version=\"1.0\" ?>\n<!-- <report> -->\n<coverage line-rate=\"1\"><packages/>", Some("sonar.cobertura.reportPaths"))]
-    #[case("<!DOCTYPE report PUBLIC \"x\" \"y\"><report name=\"r\">", Some("sonar.coverage.jacoco.xmlReportPaths"))]
-    #[case("<coverage version=\"1\"><file path=\"a\"/></coverage>", Some("sonar.coverageReportPaths"))]
+    #[case(
+        "<?xml version=\"1.0\" ?>\n<!-- <report> -->\n<coverage line-rate=\"1\"><packages/>",
+        Some("sonar.cobertura.reportPaths")
+    )]
+    #[case(
+        "<!DOCTYPE report PUBLIC \"x\" \"y\"><report name=\"r\">",
+        Some("sonar.coverage.jacoco.xmlReportPaths")
+    )]
+    #[case(
+        "<coverage version=\"1\"><file path=\"a\"/></coverage>",
+        Some("sonar.coverageReportPaths")
+    )]
     #[case("{\"a\": 1}", None)]
     #[case("<html>", None)]
     #[case("", None)]
@@ -418,7 +538,10 @@ mod tests {
         let found = find(&["out/a.sarif", "out/**/*.sarif", "no/*.sarif"]).unwrap();
         assert_eq!(found, [base.join("out/a.sarif"), base.join("out/x/b.sarif")]);
         let error = find(&["gone.sarif"]).unwrap_err().to_string();
-        assert!(error.starts_with("sonar.sarifReportPaths: the report 'gone.sarif' does not exist"), "{error}");
+        assert!(
+            error.starts_with("sonar.sarifReportPaths: the report 'gone.sarif' does not exist"),
+            "{error}"
+        );
         assert_eq!(warnings, ["sonar.sarifReportPaths: no file matches 'no/*.sarif'"]);
     }
 }

@@ -25,7 +25,10 @@ pub struct Entry {
 pub fn parse(text: &str) -> Result<Vec<Entry>, PropertiesSyntaxError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut entries = Vec::new();
-    let mut lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).enumerate();
+    let mut lines = text
+        .split('\n')
+        .map(|line| line.strip_suffix('\r').unwrap_or(line))
+        .enumerate();
     while let Some((index, line)) = lines.next() {
         let start = line.trim_start_matches(is_blank);
         if start.is_empty() || start.starts_with(['#', '!']) {
@@ -63,8 +66,15 @@ fn entry(logical: &str, line: usize) -> Result<Entry, PropertiesSyntaxError> {
         .map_or(logical.len(), |(at, _)| at);
     let (key, rest) = logical.split_at(end);
     let rest = rest.trim_start_matches(is_blank);
-    let value = rest.strip_prefix(['=', ':']).unwrap_or(rest).trim_start_matches(is_blank);
-    Ok(Entry { key: unescape(key, line)?, value: unescape(value, line)?, line })
+    let value = rest
+        .strip_prefix(['=', ':'])
+        .unwrap_or(rest)
+        .trim_start_matches(is_blank);
+    Ok(Entry {
+        key: unescape(key, line)?,
+        value: unescape(value, line)?,
+        line,
+    })
 }
 
 fn unescape(text: &str, line: usize) -> Result<String, PropertiesSyntaxError> {
@@ -82,8 +92,14 @@ fn unescape(text: &str, line: usize) -> Result<String, PropertiesSyntaxError> {
                 Some('f') => Plain('\u{c}'),
                 Some('u') => {
                     let digits: String = rest.by_ref().take(4).collect();
-                    let unit = (digits.len() == 4).then(|| u16::from_str_radix(&digits, 16).ok()).flatten();
-                    Unit(unit.ok_or_else(|| refuse(format!("\\u must be followed by four hexadecimal digits, not '{digits}'")))?)
+                    let unit = (digits.len() == 4)
+                        .then(|| u16::from_str_radix(&digits, 16).ok())
+                        .flatten();
+                    Unit(unit.ok_or_else(|| {
+                        refuse(format!(
+                            "\\u must be followed by four hexadecimal digits, not '{digits}'"
+                        ))
+                    })?)
                 }
                 Some(other) => Plain(other),
             }
@@ -122,7 +138,11 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String)> {
-        parse(text).unwrap().into_iter().map(|entry| (entry.key, entry.value)).collect()
+        parse(text)
+            .unwrap()
+            .into_iter()
+            .map(|entry| (entry.key, entry.value))
+            .collect()
     }
 
     fn pair(key: &str, value: &str) -> (String, String) {
@@ -133,28 +153,39 @@ mod tests {
     fn keys_end_at_equals_colon_or_blank() {
         assert_eq!(
             pairs("a=1\n b : 2\r\nc 3\nd\ne\\=x = y=z\n# note\n! note\n\n"),
-            [pair("a", "1"), pair("b", "2"), pair("c", "3"), pair("d", ""), pair("e=x", "y=z")]
+            [
+                pair("a", "1"),
+                pair("b", "2"),
+                pair("c", "3"),
+                pair("d", ""),
+                pair("e=x", "y=z")
+            ]
         );
     }
 
     #[test]
     fn a_backslash_at_the_end_joins_the_next_line() {
-        assert_eq!(pairs("paths=a,\\\n   b,\\\n\tc\nnext=1\\\\\nlast=2"), [
-            pair("paths", "a,b,c"),
-            pair("next", "1\\"),
-            pair("last", "2")
-        ]);
+        assert_eq!(
+            pairs("paths=a,\\\n   b,\\\n\tc\nnext=1\\\\\nlast=2"),
+            [pair("paths", "a,b,c"), pair("next", "1\\"), pair("last", "2")]
+        );
     }
 
     #[test]
     fn text_is_utf_8_and_escapes_give_any_character() {
-        assert_eq!(pairs("\u{feff}name=Grün \\u00e4 \\ud83d\\ude00 \\t|"), [pair("name", "Grün ä 😀 \t|")]);
+        assert_eq!(
+            pairs("\u{feff}name=Grün \\u00e4 \\ud83d\\ude00 \\t|"),
+            [pair("name", "Grün ä 😀 \t|")]
+        );
     }
 
     #[test]
     fn a_broken_escape_names_its_line() {
         let error = parse("a=1\nb=x\\\ny\nc=\\u12g4").unwrap_err();
-        assert_eq!(error.to_string(), "line 4: \\u must be followed by four hexadecimal digits, not '12g4'");
+        assert_eq!(
+            error.to_string(),
+            "line 4: \\u must be followed by four hexadecimal digits, not '12g4'"
+        );
         assert!(parse("a=\\ud83d").is_err());
     }
 

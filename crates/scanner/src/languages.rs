@@ -1,26 +1,64 @@
 //! Which language a file is in: one per file, by its name or suffix.
 
-/// Keys of languages by suffix (lower case, without the dot). The first entry of a suffix counts.
-const SUFFIXES: &[(&str, &str)] = &[
-    ("abap", "abap"), ("ada", "ada"), ("adb", "ada"), ("ads", "ada"),
-    ("bash", "shell"), ("c", "c"), ("h", "c"), ("cc", "cpp"), ("cpp", "cpp"), ("cxx", "cpp"), ("c++", "cpp"),
-    ("hh", "cpp"), ("hpp", "cpp"), ("hxx", "cpp"), ("ipp", "cpp"), ("clj", "clojure"), ("cljs", "clojure"),
-    ("cls", "apex"), ("cs", "cs"), ("razor", "cs"), ("css", "css"), ("scss", "css"), ("less", "css"), ("sass", "css"), ("cue", "cue"),
-    ("d", "d"), ("dart", "dart"), ("dockerfile", "docker"), ("ex", "elixir"), ("exs", "elixir"), ("erl", "erlang"), ("hrl", "erlang"),
-    ("fs", "fs"), ("fsx", "fs"), ("go", "go"), ("gradle", "groovy"), ("groovy", "groovy"),
-    ("hs", "haskell"), ("html", "web"), ("htm", "web"), ("xhtml", "web"), ("cshtml", "web"), ("vbhtml", "web"), ("aspx", "web"),
-    ("ascx", "web"), ("rhtml", "web"), ("erb", "web"), ("shtm", "web"), ("shtml", "web"), ("cmp", "web"), ("twig", "web"),
-    ("java", "java"), ("jav", "java"), ("jsp", "jsp"), ("jspf", "jsp"), ("jspx", "jsp"),
-    ("js", "js"), ("jsx", "js"), ("mjs", "js"), ("cjs", "js"), ("vue", "js"), ("svelte", "js"), ("json", "json"), ("jl", "julia"),
-    ("kt", "kotlin"), ("kts", "kotlin"), ("ksh", "shell"), ("lua", "lua"), ("m", "objc"), ("mm", "objc"), ("ml", "ocaml"), ("mli", "ocaml"),
-    ("nix", "nix"), ("php", "php"), ("php3", "php"), ("php4", "php"), ("php5", "php"), ("phtml", "php"), ("inc", "php"),
-    ("pl", "perl"), ("pm", "perl"), ("pkb", "plsql"), ("pks", "plsql"), ("plsql", "plsql"), ("proto", "protobuf"),
-    ("ps1", "powershell"), ("psm1", "powershell"), ("py", "py"), ("pyi", "py"), ("pyw", "py"), ("ipynb", "ipynb"),
-    ("r", "r"), ("rb", "ruby"), ("rake", "ruby"), ("gemspec", "ruby"), ("rs", "rust"), ("scala", "scala"), ("sc", "scala"),
-    ("sh", "shell"), ("zsh", "shell"), ("bats", "shell"), ("sql", "sql"), ("tsql", "tsql"), ("swift", "swift"),
-    ("tf", "terraform"), ("tfvars", "terraform"), ("hcl", "terraform"), ("bicep", "azureresourcemanager"), ("toml", "toml"),
-    ("ts", "ts"), ("tsx", "ts"), ("mts", "ts"), ("cts", "ts"), ("vb", "vbnet"), ("xml", "xml"), ("xsd", "xml"), ("xsl", "xml"),
-    ("xslt", "xml"), ("csproj", "xml"), ("props", "xml"), ("targets", "xml"), ("yaml", "yaml"), ("yml", "yaml"), ("zig", "zig"),
+/// Languages by key, with the suffixes of their files (lower case, without the dot). A suffix belongs to one language.
+const LANGUAGES: &[(&str, &[&str])] = &[
+    ("abap", &["abap"]),
+    ("ada", &["ada", "adb", "ads"]),
+    ("apex", &["cls"]),
+    ("azureresourcemanager", &["bicep"]),
+    ("c", &["c", "h"]),
+    ("clojure", &["clj", "cljs"]),
+    ("cpp", &["cc", "cpp", "cxx", "c++", "hh", "hpp", "hxx", "ipp"]),
+    ("cs", &["cs", "razor"]),
+    ("css", &["css", "scss", "less", "sass"]),
+    ("cue", &["cue"]),
+    ("d", &["d"]),
+    ("dart", &["dart"]),
+    ("docker", &["dockerfile"]),
+    ("elixir", &["ex", "exs"]),
+    ("erlang", &["erl", "hrl"]),
+    ("fs", &["fs", "fsx"]),
+    ("go", &["go"]),
+    ("groovy", &["gradle", "groovy"]),
+    ("haskell", &["hs"]),
+    ("ipynb", &["ipynb"]),
+    ("java", &["java", "jav"]),
+    ("js", &["js", "jsx", "mjs", "cjs", "vue", "svelte"]),
+    ("json", &["json"]),
+    ("jsp", &["jsp", "jspf", "jspx"]),
+    ("julia", &["jl"]),
+    ("kotlin", &["kt", "kts"]),
+    ("lua", &["lua"]),
+    ("nix", &["nix"]),
+    ("objc", &["m", "mm"]),
+    ("ocaml", &["ml", "mli"]),
+    ("perl", &["pl", "pm"]),
+    ("php", &["php", "php3", "php4", "php5", "phtml", "inc"]),
+    ("plsql", &["pkb", "pks", "plsql"]),
+    ("powershell", &["ps1", "psm1"]),
+    ("protobuf", &["proto"]),
+    ("py", &["py", "pyi", "pyw"]),
+    ("r", &["r"]),
+    ("ruby", &["rb", "rake", "gemspec"]),
+    ("rust", &["rs"]),
+    ("scala", &["scala", "sc"]),
+    ("shell", &["bash", "ksh", "sh", "zsh", "bats"]),
+    ("sql", &["sql"]),
+    ("swift", &["swift"]),
+    ("terraform", &["tf", "tfvars", "hcl"]),
+    ("toml", &["toml"]),
+    ("ts", &["ts", "tsx", "mts", "cts"]),
+    ("tsql", &["tsql"]),
+    ("vbnet", &["vb"]),
+    (
+        "web",
+        &[
+            "html", "htm", "xhtml", "cshtml", "vbhtml", "aspx", "ascx", "rhtml", "erb", "shtm", "shtml", "cmp", "twig",
+        ],
+    ),
+    ("xml", &["xml", "xsd", "xsl", "xslt", "csproj", "props", "targets"]),
+    ("yaml", &["yaml", "yml"]),
+    ("zig", &["zig"]),
 ];
 
 /// The key of the language of a file, by its path; none if it is not known.
@@ -41,7 +79,10 @@ pub fn of_path(path: &str) -> Option<&'static str> {
     if stem.is_empty() {
         return None;
     }
-    SUFFIXES.iter().find(|(known, _)| *known == suffix).map(|(_, language)| *language)
+    LANGUAGES
+        .iter()
+        .find(|(_, suffixes)| suffixes.contains(&suffix))
+        .map(|(language, _)| *language)
 }
 
 #[cfg(test)]
@@ -66,9 +107,10 @@ mod tests {
 
     #[test]
     fn a_suffix_belongs_to_one_language() {
-        let mut suffixes: Vec<_> = SUFFIXES.iter().map(|(suffix, _)| suffix).collect();
+        let mut suffixes: Vec<_> = LANGUAGES.iter().flat_map(|(_, suffixes)| *suffixes).collect();
+        let count = suffixes.len();
         suffixes.sort_unstable();
         suffixes.dedup();
-        assert_eq!(suffixes.len(), SUFFIXES.len());
+        assert_eq!(suffixes.len(), count);
     }
 }

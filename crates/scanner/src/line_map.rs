@@ -15,16 +15,27 @@ pub(crate) fn map_lines(old: &str, new: &str) -> Vec<Option<u32>> {
         let line = index.min(by_git_line.len().saturating_sub(1));
         let from = by_git_line.get(line).copied().flatten();
         // Scanners also end a line at a carriage return alone; one before a line feed is part of that line's end.
-        let text = if index + 1 < count { text.strip_suffix('\r').unwrap_or(text) } else { text };
-        mapped.extend(std::iter::repeat_n(from, 1 + text.bytes().filter(|&byte| byte == b'\r').count()));
+        let text = if index + 1 < count {
+            text.strip_suffix('\r').unwrap_or(text)
+        } else {
+            text
+        };
+        mapped.extend(std::iter::repeat_n(
+            from,
+            1 + text.bytes().filter(|&byte| byte == b'\r').count(),
+        ));
     }
     mapped
 }
 
 /// The lines git sees, without their ends.
 fn git_lines(text: &str) -> impl Iterator<Item = &str> {
-    let text = text.strip_suffix('\n').map_or_else(|| (!text.is_empty()).then_some(text), Some);
-    text.into_iter().flat_map(|text| text.split('\n')).map(|line| line.strip_suffix('\r').unwrap_or(line))
+    let text = text
+        .strip_suffix('\n')
+        .map_or_else(|| (!text.is_empty()).then_some(text), Some);
+    text.into_iter()
+        .flat_map(|text| text.split('\n'))
+        .map(|line| line.strip_suffix('\r').unwrap_or(line))
 }
 
 fn map_git_lines(old: &[&str], new: &[&str]) -> Vec<Option<u32>> {
@@ -60,7 +71,10 @@ mod tests {
 
     #[test]
     fn lines_are_followed_over_changes_and_line_ends() {
-        assert_eq!(map_lines("a\nb\nc\n", "a\r\nb\r\nc\r\n"), [Some(0), Some(1), Some(2), Some(2)]);
+        assert_eq!(
+            map_lines("a\nb\nc\n", "a\r\nb\r\nc\r\n"),
+            [Some(0), Some(1), Some(2), Some(2)]
+        );
         assert_eq!(map_lines("a\nb\nc\n", "a\nx\ny\nc"), [Some(0), None, None, Some(2)]);
         assert_eq!(map_lines("a\nb\n", "new\na\nb\n"), [None, Some(0), Some(1), Some(1)]);
         assert_eq!(map_lines("", "a"), [None]);

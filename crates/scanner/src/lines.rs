@@ -61,9 +61,18 @@ impl Lines {
 enum State {
     Code,
     LineComment,
-    Block { index: usize, depth: u32 },
-    Text { close: &'static str, escapes: bool, multiline: bool },
-    RawText { hashes: usize },
+    Block {
+        index: usize,
+        depth: u32,
+    },
+    Text {
+        close: &'static str,
+        escapes: bool,
+        multiline: bool,
+    },
+    RawText {
+        hashes: usize,
+    },
 }
 
 /// A string that began where a statement begins; it is a comment as long as nothing follows it.
@@ -129,7 +138,11 @@ impl<'a> Lexer<'a> {
     }
 
     fn end_line(&mut self, byte: u8) {
-        self.at += if byte == b'\r' && self.bytes.get(self.at + 1) == Some(&b'\n') { 2 } else { 1 };
+        self.at += if byte == b'\r' && self.bytes.get(self.at + 1) == Some(&b'\n') {
+            2
+        } else {
+            1
+        };
         match self.state {
             State::LineComment => self.state = State::Code,
             State::Text { multiline: false, .. } => {
@@ -146,7 +159,11 @@ impl<'a> Lexer<'a> {
         match self.state {
             State::Code => self.begin_line_block(),
             State::Block { index, .. } => {
-                if let Some(close) = self.syntax.blocks.get(index).and_then(|(_, close)| close.strip_prefix('\n'))
+                if let Some(close) = self
+                    .syntax
+                    .blocks
+                    .get(index)
+                    .and_then(|(_, close)| close.strip_prefix('\n'))
                     && self.bytes[self.at..].starts_with(close.as_bytes())
                 {
                     self.state = State::LineComment;
@@ -159,7 +176,8 @@ impl<'a> Lexer<'a> {
     fn begin_line_block(&mut self) {
         let rest = &self.bytes[self.at..];
         let found = self.syntax.blocks.iter().position(|(open, _)| {
-            open.strip_prefix('\n').is_some_and(|open| rest.starts_with(open.as_bytes()))
+            open.strip_prefix('\n')
+                .is_some_and(|open| rest.starts_with(open.as_bytes()))
         });
         if let Some(index) = found {
             self.state = State::Block { index, depth: 1 };
@@ -172,11 +190,18 @@ impl<'a> Lexer<'a> {
         }
         let rest = &self.bytes[self.at..];
         let syntax = self.syntax;
-        if let Some(index) = syntax.blocks.iter().position(|(open, _)| rest.starts_with(open.as_bytes())) {
+        if let Some(index) = syntax
+            .blocks
+            .iter()
+            .position(|(open, _)| rest.starts_with(open.as_bytes()))
+        {
             self.state = State::Block { index, depth: 1 };
             return syntax.blocks[index].0.len();
         }
-        if let Some(mark) = syntax.line_comments.iter().find(|mark| rest.starts_with(mark.as_bytes()))
+        if let Some(mark) = syntax
+            .line_comments
+            .iter()
+            .find(|mark| rest.starts_with(mark.as_bytes()))
             && self.comment_may_start()
         {
             self.state = State::LineComment;
@@ -203,7 +228,9 @@ impl<'a> Lexer<'a> {
         match self.syntax.place {
             Place::Anywhere => true,
             Place::LineStart => self.line_start,
-            Place::WordStart => self.at == 0 || self.bytes[self.at - 1].is_ascii_whitespace() || self.bytes[self.at - 1] == b';',
+            Place::WordStart => {
+                self.at == 0 || self.bytes[self.at - 1].is_ascii_whitespace() || self.bytes[self.at - 1] == b';'
+            }
         }
     }
 
@@ -217,15 +244,29 @@ impl<'a> Lexer<'a> {
             return Some(step);
         }
         // Python's strings may have a letter in front, as in r"…".
-        let prefix = usize::from(self.syntax.docstrings && self.starts_statement() && matches!(rest.first(), Some(b'r' | b'R' | b'u' | b'U')));
-        let quote = self.syntax.quotes.iter().find(|quote| rest[prefix..].starts_with(quote.open.as_bytes()))?;
+        let prefix = usize::from(
+            self.syntax.docstrings
+                && self.starts_statement()
+                && matches!(rest.first(), Some(b'r' | b'R' | b'u' | b'U')),
+        );
+        let quote = self
+            .syntax
+            .quotes
+            .iter()
+            .find(|quote| rest[prefix..].starts_with(quote.open.as_bytes()))?;
         if self.syntax.docstrings && self.starts_statement() {
-            self.doc = Some(Docstring { from: self.lines.len() - 1 });
+            self.doc = Some(Docstring {
+                from: self.lines.len() - 1,
+            });
             self.line_start = false;
         } else {
             self.code(b'"');
         }
-        self.state = State::Text { close: quote.close, escapes: quote.escapes, multiline: quote.multiline };
+        self.state = State::Text {
+            close: quote.close,
+            escapes: quote.escapes,
+            multiline: quote.multiline,
+        };
         Some(prefix + quote.open.len())
     }
 
@@ -241,7 +282,24 @@ impl<'a> Lexer<'a> {
     fn regex_may_start(&self) -> bool {
         matches!(
             self.last_code,
-            b'\n' | b'(' | b',' | b'=' | b':' | b'[' | b'!' | b'&' | b'|' | b'?' | b'{' | b'}' | b';' | b'+' | b'~' | b'^' | b'<' | b'>'
+            b'\n'
+                | b'('
+                | b','
+                | b'='
+                | b':'
+                | b'['
+                | b'!'
+                | b'&'
+                | b'|'
+                | b'?'
+                | b'{'
+                | b'}'
+                | b';'
+                | b'+'
+                | b'~'
+                | b'^'
+                | b'<'
+                | b'>'
         )
     }
 
@@ -254,11 +312,21 @@ impl<'a> Lexer<'a> {
         let (open, close) = self.syntax.blocks[index];
         let rest = &self.bytes[self.at..];
         if rest.starts_with(close.as_bytes()) {
-            self.state = if depth > 1 { State::Block { index, depth: depth - 1 } } else { State::Code };
+            self.state = if depth > 1 {
+                State::Block {
+                    index,
+                    depth: depth - 1,
+                }
+            } else {
+                State::Code
+            };
             return close.len();
         }
         if self.syntax.nested && rest.starts_with(open.as_bytes()) {
-            self.state = State::Block { index, depth: depth + 1 };
+            self.state = State::Block {
+                index,
+                depth: depth + 1,
+            };
             return open.len();
         }
         self.comment(byte);
@@ -268,7 +336,10 @@ impl<'a> Lexer<'a> {
     fn in_text(&mut self, byte: u8, close: &str, escapes: bool) -> usize {
         if escapes && byte == b'\\' {
             // The escaped character may be a line end, which is counted by itself.
-            let next = self.bytes.get(self.at + 1).is_some_and(|&next| next != b'\n' && next != b'\r');
+            let next = self
+                .bytes
+                .get(self.at + 1)
+                .is_some_and(|&next| next != b'\n' && next != b'\r');
             self.text(b'\\');
             return 1 + usize::from(next);
         }
@@ -304,7 +375,10 @@ impl<'a> Lexer<'a> {
         if let Some(doc) = self.doc.take() {
             // Something follows the string, so it was an operand and its lines are code.
             for line in &mut self.lines[doc.from..] {
-                *line = Line { code: true, comment: false };
+                *line = Line {
+                    code: true,
+                    comment: false,
+                };
             }
         }
         self.current().code = true;
@@ -332,12 +406,19 @@ fn rust_text(rest: &[u8], after_word: bool) -> Option<(usize, State)> {
             (rest.get(1 + hashes) == Some(&b'"')).then_some((2 + hashes, State::RawText { hashes }))
         }
         b'\'' => {
-            let character = State::Text { close: "'", escapes: true, multiline: false };
+            let character = State::Text {
+                close: "'",
+                escapes: true,
+                multiline: false,
+            };
             let escaped = rest.get(1) == Some(&b'\\');
             // A character is at most four bytes long; a lifetime has no second quote.
-            let closed = rest.iter().skip(2).take(4).position(|&byte| byte == b'\'').is_some_and(|at| {
-                str::from_utf8(&rest[1..2 + at]).is_ok_and(|inner| inner.chars().count() == 1)
-            });
+            let closed = rest
+                .iter()
+                .skip(2)
+                .take(4)
+                .position(|&byte| byte == b'\'')
+                .is_some_and(|at| str::from_utf8(&rest[1..2 + at]).is_ok_and(|inner| inner.chars().count() == 1));
             (escaped || closed).then_some((1, character))
         }
         _ => None,
@@ -384,13 +465,33 @@ mod tests {
     }
 
     #[rstest]
-    #[case("java", "/**\n * Says hello.\n */\nclass A { // x\n\n String s = \"/* no */ // no\";\n}\n", "-#-m-cc-")]
+    #[case(
+        "java",
+        "/**\n * Says hello.\n */\nclass A { // x\n\n String s = \"/* no */ // no\";\n}\n",
+        "-#-m-cc-"
+    )]
     #[case("java", "String s = \"\"\"\n  // text\n  \"\"\"; // c\n", "ccm-")]
     #[case("c", "int a; /* one\ntwo */ int b;\n//////\n", "mm--")]
-    #[case("rust", "/* a /* b */ c */ fn f<'a>(x: &'a str) {} // z\nlet q = '\"'; // y\nlet r = r#\"// \" no\"#;", "mmc")]
-    #[case("js", "const r = /[\"'/*]/;\nconst t = `\n// text\n`; // yes\na = b / c; // d / e", "cccmm")]
-    #[case("py", "#!/usr/bin/env python\n\"\"\"Module.\n\nMore.\n\"\"\"\nx = \"\"\"\n# text\n\"\"\"\ndef f():\n    'doc'\n    return 1  # one\n", "##-#-cccc#m-")]
-    #[case("py", "f(\n  \"\"\"not doc\"\"\",\n)\n\"\"\"x {}\n\"\"\".format(1)\na = \\\n  'b'\n", "ccccccc-")]
+    #[case(
+        "rust",
+        "/* a /* b */ c */ fn f<'a>(x: &'a str) {} // z\nlet q = '\"'; // y\nlet r = r#\"// \" no\"#;",
+        "mmc"
+    )]
+    #[case(
+        "js",
+        "const r = /[\"'/*]/;\nconst t = `\n// text\n`; // yes\na = b / c; // d / e",
+        "cccmm"
+    )]
+    #[case(
+        "py",
+        "#!/usr/bin/env python\n\"\"\"Module.\n\nMore.\n\"\"\"\nx = \"\"\"\n# text\n\"\"\"\ndef f():\n    'doc'\n    return 1  # one\n",
+        "##-#-cccc#m-"
+    )]
+    #[case(
+        "py",
+        "f(\n  \"\"\"not doc\"\"\",\n)\n\"\"\"x {}\n\"\"\".format(1)\na = \\\n  'b'\n",
+        "ccccccc-"
+    )]
     #[case("py", "r\"\"\"raw\"\"\"\nreturn_value = 1", "#c")]
     #[case("shell", "echo ${#a} # yes\necho 'a\n# no\n'\n", "mccc-")]
     #[case("yaml", "# c\na: b#c # d\nit: don't # x\n\n", "#mm--")]

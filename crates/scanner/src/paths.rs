@@ -42,11 +42,22 @@ impl<'a> Resolver<'a> {
         for (index, file) in files.all().iter().enumerate() {
             by_name.entry(file_name(&file.path)).or_default().push(index);
         }
-        Self { base, given_base: given_base.to_owned(), files, by_name }
+        Self {
+            base,
+            given_base: given_base.to_owned(),
+            files,
+            by_name,
+        }
     }
 
     /// Looks a path up. `roots` are folders the report says its paths start at; `report_dir` is where the report lies.
-    pub fn resolve(&self, path: &str, roots: &[String], report_dir: Option<&Path>, completeness: Completeness) -> Resolved {
+    pub fn resolve(
+        &self,
+        path: &str,
+        roots: &[String],
+        report_dir: Option<&Path>,
+        completeness: Completeness,
+    ) -> Resolved {
         let path = normalised(path);
         if is_absolute(&path) {
             return match self.below_base(&path) {
@@ -56,10 +67,14 @@ impl<'a> Resolver<'a> {
         }
         let mut left_out = false;
         let mut candidates = vec![clean(&path)];
-        for root in roots {
+        for root in roots.iter().filter(|root| !root.trim().is_empty()) {
             let root = normalised(root);
             let joined = format!("{}/{path}", root.trim_end_matches('/'));
-            candidates.push(if is_absolute(&joined) { self.below_base(&joined) } else { clean(&joined) });
+            candidates.push(if is_absolute(&joined) {
+                self.below_base(&joined)
+            } else {
+                clean(&joined)
+            });
         }
         if let Some(dir) = report_dir {
             candidates.push(self.below_base(&format!("{}/{path}", normalised(&dir.to_string_lossy()))));
@@ -90,9 +105,14 @@ impl<'a> Resolver<'a> {
 
     /// The one file whose path ends with `path`.
     fn by_end(&self, path: &str) -> Resolved {
-        let Some(path) = clean(path) else { return Resolved::Unknown };
+        let Some(path) = clean(path) else {
+            return Resolved::Unknown;
+        };
         let ends = |&&index: &&usize| {
-            self.files.all()[index].path.strip_suffix(path.as_str()).is_some_and(|start| start.ends_with('/'))
+            self.files.all()[index]
+                .path
+                .strip_suffix(path.as_str())
+                .is_some_and(|start| start.ends_with('/'))
         };
         let mut matching = self.by_name.get(file_name(&path)).into_iter().flatten().filter(ends);
         match (matching.next(), matching.next()) {
@@ -116,7 +136,10 @@ fn file_name(path: &str) -> &str {
 
 /// Forward slashes, no `file:` in front.
 fn normalised(path: &str) -> String {
-    let path = path.strip_prefix("file://").or_else(|| path.strip_prefix("file:")).unwrap_or(path);
+    let path = path
+        .strip_prefix("file://")
+        .or_else(|| path.strip_prefix("file:"))
+        .unwrap_or(path);
     let path = path.replace('\\', "/");
     // `file:///C:/x` leaves a slash before the drive.
     match path.strip_prefix('/') {
@@ -127,7 +150,9 @@ fn normalised(path: &str) -> String {
 
 fn has_drive(path: &str) -> bool {
     let mut bytes = path.bytes();
-    bytes.next().is_some_and(|letter| letter.is_ascii_alphabetic()) && bytes.next() == Some(b':') && bytes.next() == Some(b'/')
+    bytes.next().is_some_and(|letter| letter.is_ascii_alphabetic())
+        && bytes.next() == Some(b':')
+        && bytes.next() == Some(b'/')
 }
 
 fn is_absolute(path: &str) -> bool {
@@ -158,13 +183,26 @@ mod tests {
     fn paths_of_tools_are_found_however_they_are_written() {
         let dir = tempfile::tempdir().unwrap();
         let base = dir.path().canonicalize().unwrap();
-        for file in ["src/main/java/org/x/A.java", "src/a.py", "lib/a.py", "skipped.py", "with space.py"] {
+        for file in [
+            "src/main/java/org/x/A.java",
+            "src/a.py",
+            "lib/a.py",
+            "skipped.py",
+            "with space.py",
+        ] {
             std::fs::create_dir_all(base.join(file).parent().unwrap()).unwrap();
             std::fs::write(base.join(file), "").unwrap();
         }
         let mut properties = Properties::new();
         properties.set("sonar.exclusions", "skipped.py");
-        let files = FileSet::collect(&base, &base.join(".scannerwork"), &properties, encoding_rs::UTF_8, |_| {}).unwrap();
+        let files = FileSet::collect(
+            &base,
+            std::collections::HashSet::new(),
+            &properties,
+            encoding_rs::UTF_8,
+            |_| {},
+        )
+        .unwrap();
         let resolver = Resolver::new(&base, Path::new("/given/base"), &files);
         let found = |path: &str, roots: &[&str]| {
             let roots: Vec<_> = roots.iter().map(|&root| root.to_owned()).collect();

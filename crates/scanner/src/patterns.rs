@@ -48,7 +48,10 @@ impl Patterns {
             pattern: patterns.join(","),
             reason: error.kind().to_string(),
         };
-        Ok(Self { relative: relative.build().map_err(refuse)?, absolute: absolute.build().map_err(refuse)? })
+        Ok(Self {
+            relative: relative.build().map_err(refuse)?,
+            absolute: absolute.build().map_err(refuse)?,
+        })
     }
 
     /// Whether there are none.

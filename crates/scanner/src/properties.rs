@@ -27,22 +27,37 @@ pub struct Environment(BTreeMap<String, String>);
 impl Environment {
     /// The variables of this process; those that are not UTF-8 are left out.
     pub fn of_process() -> Self {
-        Self(std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect())
+        Self(
+            std::env::vars_os()
+                .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+        )
     }
 
     /// The value of a variable; an empty one counts as not set.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.0
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
     }
 
     fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.trim())).filter(|(_, value)| !value.is_empty())
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.trim()))
+            .filter(|(_, value)| !value.is_empty())
     }
 }
 
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+        Self(
+            variables
+                .into_iter()
+                .map(|(key, value)| (key.into(), value.into()))
+                .collect(),
+        )
     }
 }
 
@@ -109,7 +124,9 @@ pub enum PropertiesError {
     #[error("'-D{0}' is not -Dkey=value")]
     Define(String),
     /// A variable with JSON does not hold an object of properties. The value is not shown, it may hold a token.
-    #[error("the environment variable {0} must hold a JSON object of properties, for example {{\"sonar.projectKey\":\"shop\"}}")]
+    #[error(
+        "the environment variable {0} must hold a JSON object of properties, for example {{\"sonar.projectKey\":\"shop\"}}"
+    )]
     Json(&'static str),
 }
 
@@ -123,7 +140,10 @@ pub struct Properties {
 
 impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.values.iter().map(|(key, (value, _))| (key, if is_secret(key) { "<secret>" } else { value }));
+        let shown = self
+            .values
+            .iter()
+            .map(|(key, (value, _))| (key, if is_secret(key) { "<secret>" } else { value }));
         f.debug_map().entries(shown).finish()
     }
 }
@@ -159,7 +179,8 @@ impl Properties {
 
     /// The folder of the project: `sonar.projectBaseDir`, relative to where the scan was started, or that folder itself.
     pub fn base_dir(&self, started_in: &Path) -> PathBuf {
-        self.get("sonar.projectBaseDir").map_or_else(|| started_in.to_owned(), |path| started_in.join(path))
+        self.get("sonar.projectBaseDir")
+            .map_or_else(|| started_in.to_owned(), |path| started_in.join(path))
     }
 
     /// Sets a property as a flag on the command line does: it counts before every other source.
@@ -180,7 +201,10 @@ impl Properties {
 
     /// The value of a property; an empty one counts as not set.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.values.get(key).map(|(value, _)| value.as_str()).filter(|value| !value.is_empty())
+        self.values
+            .get(key)
+            .map(|(value, _)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     /// Where the value of a property comes from.
@@ -219,7 +243,10 @@ impl Properties {
 
     /// Adds a file; what is set already stays.
     pub fn add_file(&mut self, path: &Path) -> Result<(), PropertiesError> {
-        let read = |source| PropertiesError::Read { path: path.to_owned(), source };
+        let read = |source| PropertiesError::Read {
+            path: path.to_owned(),
+            source,
+        };
         if std::fs::metadata(path).map_err(read)?.len() > MAX_FILE_BYTES {
             return Err(PropertiesError::TooLarge(path.to_owned()));
         }
@@ -228,11 +255,17 @@ impl Properties {
             path: path.to_owned(),
             line: bytes[..error.valid_up_to()].split(|&byte| byte == b'\n').count(),
         })?;
-        let entries =
-            java_properties::parse(text).map_err(|source| PropertiesError::Syntax { path: path.to_owned(), source })?;
+        let entries = java_properties::parse(text).map_err(|source| PropertiesError::Syntax {
+            path: path.to_owned(),
+            source,
+        })?;
         // Backwards, because the last entry of a key counts and the first one that is added stays.
         for entry in entries.into_iter().rev() {
-            self.add(&entry.key, entry.value.trim(), &Origin::File(path.to_owned(), entry.line));
+            self.add(
+                &entry.key,
+                entry.value.trim(),
+                &Origin::File(path.to_owned(), entry.line),
+            );
         }
         Ok(())
     }
@@ -294,20 +327,27 @@ impl Properties {
             }
             LOGIN => self.add_login(value, origin),
             _ => {
-                self.values.entry(key.to_owned()).or_insert_with(|| (value.to_owned(), origin.clone()));
+                self.values
+                    .entry(key.to_owned())
+                    .or_insert_with(|| (value.to_owned(), origin.clone()));
             }
         }
     }
 
     fn add_login(&mut self, value: &str, origin: &Origin) {
-        self.warnings.push(format!("The property 'sonar.login' ({origin}) is deprecated; use 'sonar.token' or SONAR_TOKEN."));
+        self.warnings.push(format!(
+            "The property 'sonar.login' ({origin}) is deprecated; use 'sonar.token' or SONAR_TOKEN."
+        ));
         self.token.get_or_insert_with(|| (value.into(), origin.clone()));
     }
 }
 
 fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    key.ends_with(".secured") || ["password", "token", "secret", "passphrase"].iter().any(|word| key.contains(word))
+    key.ends_with(".secured")
+        || ["password", "token", "secret", "passphrase"]
+            .iter()
+            .any(|word| key.contains(word))
 }
 
 /// `PROXY_HOST` gives `proxyHost`.
@@ -327,7 +367,11 @@ fn camel_case(upper: &str) -> String {
 }
 
 fn quoted(entry: &str) -> String {
-    if entry.contains(',') { format!("\"{entry}\"") } else { entry.to_owned() }
+    if entry.contains(',') {
+        format!("\"{entry}\"")
+    } else {
+        entry.to_owned()
+    }
 }
 
 /// Splits at commas and line ends outside of double quotes.
@@ -338,10 +382,18 @@ fn split_list(text: &str) -> Vec<String> {
         match c {
             '"' => in_quotes = !in_quotes,
             ',' | '\n' if !in_quotes => entries.push(String::new()),
-            _ => entries.iter_mut().next_back().into_iter().for_each(|entry| entry.push(c)),
+            _ => entries
+                .iter_mut()
+                .next_back()
+                .into_iter()
+                .for_each(|entry| entry.push(c)),
         }
     }
-    entries.into_iter().map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect()
+    entries
+        .into_iter()
+        .map(|entry| entry.trim().to_owned())
+        .filter(|entry| !entry.is_empty())
+        .collect()
 }
 
 #[cfg(test)]
@@ -358,8 +410,13 @@ mod tests {
 
     #[test]
     fn the_command_line_counts_before_the_environment_and_that_before_the_file() {
-        let dir = project("sonar.host.url=http://file\nsonar.projectKey=file\nsonar.projectName=file\nsonar.projectName=last\n");
-        let env = Environment::from_iter([("SONAR_HOST_URL", "http://env"), ("SONARQUBE_SCANNER_PARAMS", r#"{"sonar.projectKey":"env","x.n":3}"#)]);
+        let dir = project(
+            "sonar.host.url=http://file\nsonar.projectKey=file\nsonar.projectName=file\nsonar.projectName=last\n",
+        );
+        let env = Environment::from_iter([
+            ("SONAR_HOST_URL", "http://env"),
+            ("SONARQUBE_SCANNER_PARAMS", r#"{"sonar.projectKey":"env","x.n":3}"#),
+        ]);
         let properties = Properties::load(dir.path(), &["sonar.projectKey=line"], &env).unwrap();
         assert_eq!(properties.get("sonar.projectKey"), Some("line"));
         assert_eq!(properties.get("sonar.host.url"), Some("http://env"));
@@ -391,8 +448,16 @@ mod tests {
     fn a_broken_file_is_named_with_the_line() {
         let dir = project("a=1\nb=\\uzzzz\n");
         let error = Properties::load(dir.path(), &[] as &[&str], &Environment::default()).unwrap_err();
-        assert!(error.to_string().contains("sonar-project.properties, line 2"), "{error}");
-        let error = Properties::load(dir.path(), &["project.settings=other.properties"], &Environment::default()).unwrap_err();
+        assert!(
+            error.to_string().contains("sonar-project.properties, line 2"),
+            "{error}"
+        );
+        let error = Properties::load(
+            dir.path(),
+            &["project.settings=other.properties"],
+            &Environment::default(),
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("other.properties"), "{error}");
     }
 

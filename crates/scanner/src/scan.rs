@@ -1,5 +1,6 @@
 //! A whole scan, from properties to the exit code.
 
+use std::collections::HashSet;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::ci;
 use crate::client::Client;
 use crate::config::{Config, ConfigError, Target};
 use crate::files::{FileSet, FilesError};
-use crate::import::{ImportFailure, Imports, ReportCount};
+use crate::import::{ImportFailure, ReportCount, Reports};
 use crate::paths::Resolver;
 use crate::progress::{Level, Phase, Progress};
 use crate::properties::{Environment, Properties};
@@ -52,7 +53,14 @@ impl ScanOptions {
         ambient: Ambient,
         progress: Arc<dyn Progress>,
     ) -> Self {
-        Self { base_dir: base_dir.into(), properties, environment, ambient, progress, cancel: CancellationToken::new() }
+        Self {
+            base_dir: base_dir.into(),
+            properties,
+            environment,
+            ambient,
+            progress,
+            cancel: CancellationToken::new(),
+        }
     }
 }
 
@@ -120,7 +128,11 @@ pub struct ScanOutcome {
 impl ScanOutcome {
     /// The exit code of a process that ends with this outcome.
     pub fn exit_code(&self) -> u8 {
-        if self.gate.as_ref().is_none_or(GateResult::passed) { EXIT_OK } else { EXIT_GATE_FAILED }
+        if self.gate.as_ref().is_none_or(GateResult::passed) {
+            EXIT_OK
+        } else {
+            EXIT_GATE_FAILED
+        }
     }
 }
 
@@ -166,18 +178,33 @@ pub async fn scan(options: ScanOptions) -> Result<ScanOutcome, ScanError> {
     if let Some(gate) = &gate {
         let url = &submitted.dashboard_url;
         if gate.passed() {
-            progress.line(Level::Info, &format!("QUALITY GATE STATUS: PASSED - View details on {url}"));
+            progress.line(
+                Level::Info,
+                &format!("QUALITY GATE STATUS: PASSED - View details on {url}"),
+            );
         } else {
             for condition in &gate.failed {
                 progress.line(Level::Error, &condition.to_string());
             }
-            progress.line(Level::Error, &format!("QUALITY GATE STATUS: FAILED - View details on {url}"));
+            progress.line(
+                Level::Error,
+                &format!("QUALITY GATE STATUS: FAILED - View details on {url}"),
+            );
         }
     } else {
-        progress.line(Level::Info, &format!("ANALYSIS SUCCESSFUL, you can find the results at: {}", submitted.dashboard_url));
+        progress.line(
+            Level::Info,
+            &format!(
+                "ANALYSIS SUCCESSFUL, you can find the results at: {}",
+                submitted.dashboard_url
+            ),
+        );
         let later = "Note that you will be able to access the updated dashboard once the server has processed the submitted analysis report";
         progress.line(Level::Info, later);
-        progress.line(Level::Info, &format!("More about the report processing at {}", submitted.ce_task_url));
+        progress.line(
+            Level::Info,
+            &format!("More about the report processing at {}", submitted.ce_task_url),
+        );
     }
     Ok(ScanOutcome {
         task_id: submitted.task_id,
@@ -224,22 +251,43 @@ pub fn prepare(options: &ScanOptions) -> Result<Prepared, ScanError> {
 fn prepare_with(options: &ScanOptions, config: Config) -> Result<Prepared, ScanError> {
     let progress = options.progress.as_ref();
     let properties = &options.properties;
-    let check = || if options.cancel.is_cancelled() { Err(ScanError::Cancelled) } else { Ok(()) };
+    let check = || {
+        if options.cancel.is_cancelled() {
+            Err(ScanError::Cancelled)
+        } else {
+            Ok(())
+        }
+    };
     let mut warnings = properties.warnings().to_vec();
 
+    if properties.get("sonar.modules").is_some() {
+        warnings.push(
+            "sonar.modules is not supported: the project is scanned as one, from its own sonar.sources and sonar.tests"
+                .to_owned(),
+        );
+    }
+
+    let reports = Reports::find(&config.base_dir, properties)?;
+    let mut left_out: HashSet<PathBuf> = reports
+        .paths()
+        .filter_map(|path| std::fs::canonicalize(path).ok())
+        .collect();
+    left_out.insert(config.working_dir.clone());
+
     progress.start(Phase::Files, None);
-    let mut files = FileSet::collect(&config.base_dir, &config.working_dir, properties, config.encoding, |count| {
+    let mut files = FileSet::collect(&config.base_dir, left_out, properties, config.encoding, |count| {
         progress.advance(Phase::Files, count);
     })?;
     warnings.append(&mut files.warnings);
     progress.finish(Phase::Files);
     check()?;
 
-    progress.start(Phase::Imports, None);
-    let given_base = std::path::absolute(properties.base_dir(&options.base_dir)).unwrap_or_else(|_| config.base_dir.clone());
+    progress.start(Phase::Imports, Some(reports.count()));
+    let given_base =
+        std::path::absolute(properties.base_dir(&options.base_dir)).unwrap_or_else(|_| config.base_dir.clone());
     let resolver = Resolver::new(&config.base_dir, &given_base, &files);
-    let mut imports = Imports::read(&resolver, &files, &config.base_dir, properties, config.encoding, |done, _| {
-        progress.advance(Phase::Imports, done);
+    let mut imports = reports.read(&resolver, &files, config.encoding, |done| {
+        progress.advance(Phase::Imports, done)
     })?;
     warnings.append(&mut imports.warnings);
     progress.finish(Phase::Imports);
@@ -251,10 +299,17 @@ fn prepare_with(options: &ScanOptions, config: Config) -> Result<Prepared, ScanE
     let ci = ci::detect(&options.environment);
     let scm = open_scm(&config, properties, &mut warnings);
     let head = scm.as_ref().map(Scm::revision);
-    let revision = properties.get("sonar.scm.revision").map(str::to_owned).or(head).or(ci.revision);
+    let revision = properties
+        .get("sonar.scm.revision")
+        .map(str::to_owned)
+        .or(head)
+        .or(ci.revision);
 
     let report = config.working_dir.join("scanner-report.zip");
-    let failed = |source| ScanError::Write { path: report.clone(), source };
+    let failed = |source| ScanError::Write {
+        path: report.clone(),
+        source,
+    };
     std::fs::create_dir_all(&config.working_dir).map_err(failed)?;
     // Written beside and moved at the end, so that half a report is never found under the name.
     let mut half = tempfile::NamedTempFile::new_in(&config.working_dir).map_err(failed)?;
@@ -272,20 +327,37 @@ fn prepare_with(options: &ScanOptions, config: Config) -> Result<Prepared, ScanE
         cancel: &options.cancel,
     };
     let mut announced = false;
-    let (out, totals) = build::write(&input, BufWriter::new(half.as_file_mut()), &mut warnings, |done, total| {
-        if !std::mem::replace(&mut announced, true) {
-            progress.start(Phase::Report, Some(total));
+    let (out, totals) = build::write(
+        &input,
+        BufWriter::new(half.as_file_mut()),
+        &mut warnings,
+        |done, total| {
+            if !std::mem::replace(&mut announced, true) {
+                progress.start(Phase::Report, Some(total));
+            }
+            progress.advance(Phase::Report, done);
+        },
+    )
+    .map_err(|error| {
+        if matches!(error, BuildError::Cancelled) {
+            ScanError::Cancelled
+        } else {
+            error.into()
         }
-        progress.advance(Phase::Report, done);
-    })
-    .map_err(|error| if matches!(error, BuildError::Cancelled) { ScanError::Cancelled } else { error.into() })?;
+    })?;
     out.into_inner().map_err(|error| failed(error.into_error()))?;
     half.persist(&report).map_err(|error| failed(error.error))?;
     progress.finish(Phase::Report);
     for warning in &warnings {
         progress.line(Level::Warning, warning);
     }
-    Ok(Prepared { config, report, totals, reports: imports.counts, warnings })
+    Ok(Prepared {
+        config,
+        report,
+        totals,
+        reports: imports.counts,
+        warnings,
+    })
 }
 
 fn open_scm(config: &Config, properties: &Properties, warnings: &mut Vec<String>) -> Option<Scm> {
@@ -295,7 +367,9 @@ fn open_scm(config: &Config, properties: &Properties, warnings: &mut Vec<String>
     let mut scm = match Scm::open(&config.base_dir) {
         Ok(scm) => scm?,
         Err(error) => {
-            warnings.push(format!("The git repository cannot be used, so who changed what and when is not known: {error}"));
+            warnings.push(format!(
+                "The git repository cannot be used, so who changed what and when is not known: {error}"
+            ));
             return None;
         }
     };
@@ -321,6 +395,9 @@ fn remove(path: &Path) -> Result<(), ScanError> {
     match std::fs::remove_file(path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(ScanError::Write { path: path.to_owned(), source }),
+        Err(source) => Err(ScanError::Write {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }

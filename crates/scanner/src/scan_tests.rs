@@ -30,7 +30,10 @@ pub(crate) fn options(base: &Path, values: &[(&str, &str)], env: &[(&str, &str)]
     for (key, value) in values {
         properties.set(key, value);
     }
-    let ambient = Ambient::new(Arc::new(ManualClock::new(Timestamp::from_millis(NOW))), Arc::new(SeededEntropy::new(1)));
+    let ambient = Ambient::new(
+        Arc::new(ManualClock::new(Timestamp::from_millis(NOW))),
+        Arc::new(SeededEntropy::new(1)),
+    );
     ScanOptions::new(base, properties, environment, ambient, Arc::new(Lines::default()))
 }
 
@@ -42,7 +45,10 @@ struct Repository {
 
 impl Repository {
     fn new() -> Self {
-        let repository = Self { dir: tempfile::tempdir().unwrap(), commits: 0 };
+        let repository = Self {
+            dir: tempfile::tempdir().unwrap(),
+            commits: 0,
+        };
         repository.git(&["init", "-q", "-b", "main"]);
         repository
     }
@@ -58,11 +64,23 @@ impl Repository {
             .args(arguments)
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1")
-            .envs([("GIT_AUTHOR_NAME", "Ada"), ("GIT_AUTHOR_EMAIL", "ada@example.org"), ("GIT_AUTHOR_DATE", &date)])
-            .envs([("GIT_COMMITTER_NAME", "Bo"), ("GIT_COMMITTER_EMAIL", "bo@example.org"), ("GIT_COMMITTER_DATE", &date)])
+            .envs([
+                ("GIT_AUTHOR_NAME", "Ada"),
+                ("GIT_AUTHOR_EMAIL", "ada@example.org"),
+                ("GIT_AUTHOR_DATE", &date),
+            ])
+            .envs([
+                ("GIT_COMMITTER_NAME", "Bo"),
+                ("GIT_COMMITTER_EMAIL", "bo@example.org"),
+                ("GIT_COMMITTER_DATE", &date),
+            ])
             .output()
             .unwrap();
-        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
@@ -91,11 +109,16 @@ impl Report {
 
     fn files(&mut self) -> Vec<Component> {
         let refs = self.0.file_refs(1).unwrap();
-        refs.into_iter().map(|component_ref| self.0.component(component_ref).unwrap().unwrap()).collect()
+        refs.into_iter()
+            .map(|component_ref| self.0.component(component_ref).unwrap().unwrap())
+            .collect()
     }
 
     fn file(&mut self, path: &str) -> Component {
-        self.files().into_iter().find(|file| file.project_relative_path == path).unwrap()
+        self.files()
+            .into_iter()
+            .find(|file| file.project_relative_path == path)
+            .unwrap()
     }
 
     fn changesets(&mut self, path: &str) -> Option<Changesets> {
@@ -108,7 +131,10 @@ impl Report {
         let changesets = self.changesets(path).unwrap();
         let sign = |index: &i32| {
             let revision = changesets.changeset[*index as usize].revision.as_str();
-            revisions.iter().position(|known| *known == revision).map_or("-".to_owned(), |at| at.to_string())
+            revisions
+                .iter()
+                .position(|known| *known == revision)
+                .map_or("-".to_owned(), |at| at.to_string())
         };
         changesets.changeset_index_by_line.iter().map(sign).collect()
     }
@@ -116,7 +142,10 @@ impl Report {
     fn measure(&mut self, path: &str, metric: &str) -> Option<MeasureValue> {
         let component_ref = self.file(path).r#ref;
         let measures: Vec<_> = self.0.measures(component_ref).unwrap().map(Result::unwrap).collect();
-        measures.into_iter().find(|measure| measure.metric_key == metric).and_then(|measure| measure.value)
+        measures
+            .into_iter()
+            .find(|measure| measure.metric_key == metric)
+            .and_then(|measure| measure.value)
     }
 }
 
@@ -135,20 +164,41 @@ fn lines_are_blamed_on_their_commits_and_changed_ones_on_nobody() {
     let mut report = Report::open(&prepared);
     assert_eq!(report.blame("src/main.py", &[&first, &second]), "-0100");
     let changesets = report.changesets("src/main.py").unwrap();
-    let of_first = changesets.changeset.iter().find(|change| change.revision == first).unwrap();
-    assert_eq!((of_first.author.as_str(), of_first.date), ("ada@example.org", 1_767_268_800_000));
-    assert!(changesets.changeset.iter().any(|change| change.revision.is_empty() && change.date == NOW));
+    let of_first = changesets
+        .changeset
+        .iter()
+        .find(|change| change.revision == first)
+        .unwrap();
+    assert_eq!(
+        (of_first.author.as_str(), of_first.date),
+        ("ada@example.org", 1_767_268_800_000)
+    );
+    assert!(
+        changesets
+            .changeset
+            .iter()
+            .any(|change| change.revision.is_empty() && change.date == NOW)
+    );
     assert_eq!(report.changesets("src/fresh.py"), None);
     let metadata = report.0.metadata().unwrap();
     assert_eq!((metadata.scm_revision_id, metadata.analysis_date), (second, NOW));
-    assert_eq!(prepared.warnings, ["1 files are not committed, so it is not known who changed them when: src/fresh.py"]);
+    assert_eq!(
+        prepared.warnings,
+        ["1 files are not committed, so it is not known who changed them when: src/fresh.py"]
+    );
 }
 
 #[test]
 fn a_pull_request_tells_its_changed_lines() {
     let mut repository = Repository::new();
     repository.write("sub/a.py", "a = 1\nb = 2\n");
-    repository.write("sub/old.py", &(0..30).map(|line| format!("x{line} = {line}\n")).collect::<String>());
+    repository.write(
+        "sub/old.py",
+        &(0..30)
+            .map(|line| format!("x{line} = {line}"))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    );
     repository.commit();
     repository.git(&["checkout", "-q", "-b", "feature"]);
     repository.write("sub/a.py", "a = 1\nb = 3\nc = 4\n");
@@ -161,22 +211,46 @@ fn a_pull_request_tells_its_changed_lines() {
     repository.git(&["checkout", "-q", "feature"]);
 
     let base = repository.base().join("sub");
-    let values = [("sonar.projectKey", "k"), ("sonar.pullrequest.key", "7"), ("sonar.pullrequest.branch", "feature")];
-    let prepared = prepare(&options(&base, &[&values[..], &[("sonar.pullrequest.base", "main")]].concat(), &[])).unwrap();
+    let values = [
+        ("sonar.projectKey", "k"),
+        ("sonar.pullrequest.key", "7"),
+        ("sonar.pullrequest.branch", "feature"),
+    ];
+    let prepared = prepare(&options(
+        &base,
+        &[&values[..], &[("sonar.pullrequest.base", "main")]].concat(),
+        &[],
+    ))
+    .unwrap();
     let mut report = Report::open(&prepared);
     let mut changed = |path: &str| {
         let file = report.file(path);
-        (report.0.changed_lines(file.r#ref).unwrap().unwrap().line, file.old_relative_file_path)
+        (
+            report.0.changed_lines(file.r#ref).unwrap().unwrap().line,
+            file.old_relative_file_path,
+        )
     };
     assert_eq!(changed("a.py"), (vec![2, 3, 4], String::new()));
     assert_eq!(changed("n.py"), (vec![1, 2], String::new()));
     assert_eq!(changed("new.py"), (vec![], "old.py".to_owned()));
     let metadata = report.0.metadata().unwrap();
-    assert_eq!((metadata.pull_request_key.as_str(), metadata.target_branch_name.as_str()), ("7", "main"));
+    assert_eq!(
+        (metadata.pull_request_key.as_str(), metadata.target_branch_name.as_str()),
+        ("7", "main")
+    );
     assert_eq!(metadata.relative_path_from_scm_root, "sub");
 
-    let prepared = prepare(&options(&base, &[&values[..], &[("sonar.pullrequest.base", "gone")]].concat(), &[])).unwrap();
-    assert!(prepared.warnings[0].contains("there is no branch 'gone'"), "{:?}", prepared.warnings);
+    let prepared = prepare(&options(
+        &base,
+        &[&values[..], &[("sonar.pullrequest.base", "gone")]].concat(),
+        &[],
+    ))
+    .unwrap();
+    assert!(
+        prepared.warnings[0].contains("there is no branch 'gone'"),
+        "{:?}",
+        prepared.warnings
+    );
 }
 
 #[test]
@@ -194,24 +268,49 @@ fn a_shallow_clone_is_scanned_without_blame() {
     let mut report = Report::open(&prepared);
     assert_eq!(report.changesets("a.py"), None);
     assert_eq!(report.0.metadata().unwrap().scm_revision_id, head);
-    assert!(prepared.warnings[0].contains("shallow clone"), "{:?}", prepared.warnings);
+    assert!(
+        prepared.warnings[0].contains("shallow clone"),
+        "{:?}",
+        prepared.warnings
+    );
 }
 
 #[test]
 fn without_git_the_revision_comes_from_the_build_and_properties_reach_the_webhook() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("a.js"), "f(); // x\n").unwrap();
-    let values = [("sonar.projectKey", "k"), ("sonar.analysis.build", "42"), ("sonar.branch.name", "b")];
-    let prepared = prepare(&options(dir.path(), &values, &[("GITLAB_CI", "1"), ("CI_COMMIT_SHA", "abc")])).unwrap();
+    let values = [
+        ("sonar.projectKey", "k"),
+        ("sonar.analysis.build", "42"),
+        ("sonar.branch.name", "b"),
+    ];
+    let prepared = prepare(&options(
+        dir.path(),
+        &values,
+        &[("GITLAB_CI", "1"), ("CI_COMMIT_SHA", "abc")],
+    ))
+    .unwrap();
     let mut report = Report::open(&prepared);
     let metadata = report.0.metadata().unwrap();
-    assert_eq!((metadata.scm_revision_id.as_str(), metadata.branch_name.as_str()), ("abc", "b"));
-    let properties: Vec<_> = report.0.context_properties().unwrap().map(Result::unwrap).map(|p| format!("{}={}", p.key, p.value)).collect();
-    assert_eq!(properties, [
-        "sonar.analysis.build=42",
-        "sonar.analysis.detectedci=Gitlab CI",
-        "sonar.analysis.detectedscm=undetected",
-    ]);
+    assert_eq!(
+        (metadata.scm_revision_id.as_str(), metadata.branch_name.as_str()),
+        ("abc", "b")
+    );
+    let properties: Vec<_> = report
+        .0
+        .context_properties()
+        .unwrap()
+        .map(Result::unwrap)
+        .map(|p| format!("{}={}", p.key, p.value))
+        .collect();
+    assert_eq!(
+        properties,
+        [
+            "sonar.analysis.build=42",
+            "sonar.analysis.detectedci=Gitlab CI",
+            "sonar.analysis.detectedscm=undetected",
+        ]
+    );
 }
 
 #[test]
@@ -222,26 +321,57 @@ fn issues_and_coverage_find_their_files_and_what_does_not_fit_is_said() {
     write("notes.txt", "text\n");
     write("skipped.py", "x = 1\n");
     let issue = |file: &str, line: u32| {
-        format!(r#"{{"engineId":"e","ruleId":"r","severity":"MAJOR","type":"BUG","primaryLocation":{{"message":"m","filePath":"{file}","textRange":{{"startLine":{line}}}}}}}"#)
+        format!(
+            r#"{{"engineId":"e","ruleId":"r","severity":"MAJOR","type":"BUG","primaryLocation":{{"message":"m","filePath":"{file}","textRange":{{"startLine":{line}}}}}}}"#
+        )
     };
-    let issues = [issue("a.py", 1), issue("./a.py", 99), issue("notes.txt", 1), issue("gone.py", 1), issue("skipped.py", 1)];
+    let issues = [
+        issue("a.py", 1),
+        issue("./a.py", 99),
+        issue("notes.txt", 1),
+        issue("gone.py", 1),
+        issue("skipped.py", 1),
+    ];
     write("issues.json", &format!("{{\"issues\":[{}]}}", issues.join(",")));
-    write("lcov.info", "SF:a.py\nDA:1,1\nDA:50,0\nend_of_record\nSF:/elsewhere/b.py\nDA:1,1\nend_of_record\n");
+    write(
+        "lcov.info",
+        "SF:a.py\nDA:1,1\nDA:50,0\nend_of_record\nSF:/elsewhere/b.py\nDA:1,1\nend_of_record\n",
+    );
     let values = [
         ("sonar.projectKey", "k"),
-        ("sonar.exclusions", "skipped.py,*.json,*.info"),
+        ("sonar.exclusions", "skipped.py"),
         ("sonar.externalIssuesReportPaths", "issues.json"),
         ("sonar.lcov.reportPaths", "lcov.info"),
     ];
+    // The reports lie among the sources and are none.
     let prepared = prepare(&options(dir.path(), &values, &[])).unwrap();
     let mut report = Report::open(&prepared);
-    let paths: Vec<_> = report.files().into_iter().map(|file| file.project_relative_path).collect();
+    let paths: Vec<_> = report
+        .files()
+        .into_iter()
+        .map(|file| file.project_relative_path)
+        .collect();
     assert_eq!(paths, ["a.py", "notes.txt"]);
     let component_ref = report.file("a.py").r#ref;
-    let ranges: Vec<_> = report.0.external_issues(component_ref).unwrap().map(|issue| issue.unwrap().text_range.unwrap()).collect();
-    assert_eq!((ranges[0].start_line, ranges[0].end_offset, ranges[1].start_line), (1, 7, 3));
+    let ranges: Vec<_> = report
+        .0
+        .external_issues(component_ref)
+        .unwrap()
+        .map(|issue| issue.unwrap().text_range.unwrap())
+        .collect();
+    assert_eq!(
+        (ranges[0].start_line, ranges[0].end_offset, ranges[1].start_line),
+        (1, 7, 3)
+    );
     assert_eq!(report.0.coverages(component_ref).unwrap().count(), 1);
-    assert_eq!((prepared.totals.issues, prepared.totals.covered_files, prepared.reports[0].issues), (3, 1, 3));
+    assert_eq!(
+        (
+            prepared.totals.issues,
+            prepared.totals.covered_files,
+            prepared.reports[0].issues
+        ),
+        (3, 1, 3)
+    );
     let warnings = prepared.warnings.join("\n");
     for part in [
         "issues.json: 1 issues were skipped, because the scan leaves their files out",
@@ -259,11 +389,17 @@ fn issues_and_coverage_find_their_files_and_what_does_not_fit_is_said() {
 fn broken_reports_name_the_property_the_file_and_the_place() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("a.py"), "x\n").unwrap();
-    for (name, text, part) in [("broken.sarif", "{\"runs\": [\n}", "line 2"), ("empty.sarif", "", "empty.sarif")] {
+    for (name, text, part) in [
+        ("broken.sarif", "{\"runs\": [\n}", "line 2"),
+        ("empty.sarif", "", "empty.sarif"),
+    ] {
         std::fs::write(dir.path().join(name), text).unwrap();
         let values = [("sonar.projectKey", "k"), ("sonar.sarifReportPaths", name)];
         let error = prepare(&options(dir.path(), &values, &[])).unwrap_err().to_string();
-        assert!(error.starts_with("sonar.sarifReportPaths: the report '") && error.contains(name) && error.contains(part), "{error}");
+        assert!(
+            error.starts_with("sonar.sarifReportPaths: the report '") && error.contains(name) && error.contains(part),
+            "{error}"
+        );
     }
 }
 
@@ -271,7 +407,10 @@ fn broken_reports_name_the_property_the_file_and_the_place() {
 fn nothing_to_analyse_is_an_error_and_a_stopped_scan_stops() {
     let dir = tempfile::tempdir().unwrap();
     let values = [("sonar.projectKey", "k")];
-    assert!(matches!(prepare(&options(dir.path(), &values, &[])), Err(ScanError::NoFiles(_))));
+    assert!(matches!(
+        prepare(&options(dir.path(), &values, &[])),
+        Err(ScanError::NoFiles(_))
+    ));
     std::fs::write(dir.path().join("a.py"), "x\n").unwrap();
     let stopped = options(dir.path(), &values, &[]);
     stopped.cancel.cancel();
@@ -285,7 +424,14 @@ fn equal_scans_give_equal_reports() {
     for index in 0..40 {
         std::fs::write(dir.path().join(format!("f{index}.py")), format!("x = {index}\n")).unwrap();
     }
-    let scan = || std::fs::read(prepare(&options(dir.path(), &[("sonar.projectKey", "k")], &[])).unwrap().report).unwrap();
+    let scan = || {
+        std::fs::read(
+            prepare(&options(dir.path(), &[("sonar.projectKey", "k")], &[]))
+                .unwrap()
+                .report,
+        )
+        .unwrap()
+    };
     assert_eq!(scan(), scan());
 }
 
@@ -294,17 +440,37 @@ fn the_python_example_is_read_whole() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/python-shop/v1");
     let work = tempfile::tempdir().unwrap();
     let work = work.path().to_str().unwrap();
-    let prepared = prepare(&options(&example, &[("sonar.working.directory", work), ("sonar.scm.disabled", "true")], &[])).unwrap();
+    let prepared = prepare(&options(
+        &example,
+        &[("sonar.working.directory", work), ("sonar.scm.disabled", "true")],
+        &[],
+    ))
+    .unwrap();
     assert_eq!(prepared.warnings, [] as [&str; 0]);
     let mut report = Report::open(&prepared);
     let files = report.files();
-    assert!(files.iter().any(|file| file.project_relative_path == "shop/cart.py" && !file.is_test && file.language == "py"));
-    assert!(files.iter().any(|file| file.project_relative_path == "tests/test_cart.py" && file.is_test));
+    assert!(
+        files
+            .iter()
+            .any(|file| file.project_relative_path == "shop/cart.py" && !file.is_test && file.language == "py")
+    );
+    assert!(
+        files
+            .iter()
+            .any(|file| file.project_relative_path == "tests/test_cart.py" && file.is_test)
+    );
     assert!(matches!(report.measure("shop/cart.py", "ncloc"), Some(MeasureValue::Int(count)) if count.value > 10));
     assert_eq!(report.measure("tests/test_cart.py", "ncloc"), None);
     let cart = report.file("shop/cart.py").r#ref;
     assert!(report.0.coverages(cart).unwrap().count() > 10);
     assert!(report.0.adhoc_rules().unwrap().count() > 0);
-    assert!(prepared.totals.issues > 0 && prepared.totals.issues == prepared.reports.iter().map(|report| report.issues as u64).sum::<u64>());
-    assert_eq!(report.0.external_issues(1).unwrap().count(), 0, "every issue has its file");
+    assert!(
+        prepared.totals.issues > 0
+            && prepared.totals.issues == prepared.reports.iter().map(|report| report.issues as u64).sum::<u64>()
+    );
+    assert_eq!(
+        report.0.external_issues(1).unwrap().count(),
+        0,
+        "every issue has its file"
+    );
 }

@@ -51,16 +51,26 @@ impl Scm {
             return Ok(None);
         }
         let repository = gix::discover(base).map_err(ScmError::new)?;
-        let Some(root) = repository.workdir() else { return Ok(None) };
+        let Some(root) = repository.workdir() else {
+            return Ok(None);
+        };
         let root = std::fs::canonicalize(root).map_err(ScmError::new)?;
-        let Some(prefix) = files::relative(&root, base) else { return Ok(None) };
+        let Some(prefix) = files::relative(&root, base) else {
+            return Ok(None);
+        };
         let head = repository.head().map_err(ScmError::new)?;
         if head.is_unborn() {
             return Ok(None);
         }
         let head = repository.head_id().map_err(ScmError::new)?.detach();
         let has_history = !repository.is_shallow().map_err(ScmError::new)?;
-        Ok(Some(Self { repository: repository.into_sync(), head, prefix, has_history, base: None }))
+        Ok(Some(Self {
+            repository: repository.into_sync(),
+            head,
+            prefix,
+            has_history,
+            base: None,
+        }))
     }
 
     /// The revision that is checked out.
@@ -81,17 +91,35 @@ impl Scm {
         let tip = names
             .iter()
             .find_map(|name| repository.rev_parse_single(name.as_str()).ok())
-            .ok_or_else(|| ScmError(format!("there is no branch '{branch}', neither here nor at origin; fetch it first")))?;
+            .ok_or_else(|| {
+                ScmError(format!(
+                    "there is no branch '{branch}', neither here nor at origin; fetch it first"
+                ))
+            })?;
         let base = repository
             .merge_base(self.head, tip.detach())
             .map_err(ScmError::new)?
-            .ok_or_else(|| ScmError(format!("the history has no commit in common with '{branch}'; fetch more of it")))?;
-        let tree_of = |id: ObjectId| repository.find_commit(id).and_then(|commit| commit.tree()).map_err(ScmError::new);
+            .ok_or_else(|| {
+                ScmError(format!(
+                    "the history has no commit in common with '{branch}'; fetch more of it"
+                ))
+            })?;
+        let tree_of = |id: ObjectId| {
+            repository
+                .find_commit(id)
+                .and_then(|commit| commit.tree())
+                .map_err(ScmError::new)
+        };
         let old = tree_of(base.detach())?;
         let new = tree_of(self.head)?;
         let mut renames = HashMap::new();
         for change in repository.diff_tree_to_tree(&old, &new, None).map_err(ScmError::new)? {
-            if let gix::diff::tree_with_rewrites::Change::Rewrite { source_location, location, .. } = change {
+            if let gix::diff::tree_with_rewrites::Change::Rewrite {
+                source_location,
+                location,
+                ..
+            } = change
+            {
                 renames.insert(location.to_string(), source_location.to_string());
             }
         }
@@ -108,11 +136,21 @@ impl Scm {
     pub(crate) fn worker(&self, encoding: &'static Encoding) -> ScmWorker<'_> {
         let mut repository = self.repository.to_thread_local();
         repository.object_cache_size_if_unset(OBJECT_CACHE_BYTES);
-        ScmWorker { scm: self, repository, encoding, commits: HashMap::new() }
+        ScmWorker {
+            scm: self,
+            repository,
+            encoding,
+            commits: HashMap::new(),
+            diffs: None,
+        }
     }
 
     fn path(&self, path: &str) -> String {
-        if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) }
+        if self.prefix.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{}/{path}", self.prefix)
+        }
     }
 }
 
@@ -122,6 +160,8 @@ pub(crate) struct ScmWorker<'a> {
     repository: gix::Repository,
     encoding: &'static Encoding,
     commits: HashMap<ObjectId, proto::Changeset>,
+    /// What comparing blobs needs; made once, because making it reads the index.
+    diffs: Option<gix::diff::blob::Platform>,
 }
 
 /// The lines of a file that a pull request or branch changed.
@@ -141,11 +181,7 @@ impl ScmWorker<'_> {
         if self.blob(self.head_tree()?, &path)?.is_none() {
             return Ok(None);
         }
-        let options = gix::repository::blame_file::Options {
-            rewrites: Some(gix::diff::Rewrites::default()),
-            ..gix::repository::blame_file::Options::default()
-        };
-        let outcome = self.repository.blame_file(path.as_str().into(), self.scm.head, options).map_err(ScmError::new)?;
+        let outcome = self.blame_committed(&path)?;
         let mut by_old_line = Vec::new();
         for entry in &outcome.entries {
             by_old_line.resize(by_old_line.len().max(entry.range_in_blamed_file().end), None);
@@ -165,7 +201,10 @@ impl ScmWorker<'_> {
                 let index = changesets.changeset.len() as i32;
                 changesets.changeset.push(match commit {
                     Some(commit) => self.changeset(commit)?,
-                    None => proto::Changeset { date: now, ..proto::Changeset::default() },
+                    None => proto::Changeset {
+                        date: now,
+                        ..proto::Changeset::default()
+                    },
                 });
                 indices.insert(commit, index);
                 index
@@ -181,7 +220,9 @@ impl ScmWorker<'_> {
         let path = self.scm.path(path);
         let renamed = base.renames.get(&path);
         let old = self.blob(base.tree, renamed.unwrap_or(&path))?;
-        let committed = old.map(|bytes| text::decode(bytes, self.encoding).content).unwrap_or_default();
+        let committed = old
+            .map(|bytes| text::decode(bytes, self.encoding).content)
+            .unwrap_or_default();
         let lines = map_lines(&committed, content)
             .into_iter()
             .enumerate()
@@ -189,9 +230,38 @@ impl ScmWorker<'_> {
             .map(|(line, _)| line as i32 + 1)
             .collect();
         let old_path = renamed.and_then(|old| {
-            if self.scm.prefix.is_empty() { Some(old.as_str()) } else { old.strip_prefix(&self.scm.prefix)?.strip_prefix('/') }
+            if self.scm.prefix.is_empty() {
+                Some(old.as_str())
+            } else {
+                old.strip_prefix(&self.scm.prefix)?.strip_prefix('/')
+            }
         });
-        Ok(Some(Changed { lines, old_path: old_path.map(str::to_owned) }))
+        Ok(Some(Changed {
+            lines,
+            old_path: old_path.map(str::to_owned),
+        }))
+    }
+
+    /// The repository has a method for this, too; but that one reads the whole index for every file.
+    fn blame_committed(&mut self, path: &str) -> Result<gix::blame::Outcome, ScmError> {
+        let mut diffs = match self.diffs.take() {
+            Some(diffs) => diffs,
+            None => self
+                .repository
+                .diff_resource_cache_for_tree_diff()
+                .map_err(ScmError::new)?,
+        };
+        let options = gix::blame::Options {
+            diff_algorithm: self.repository.diff_algorithm().map_err(ScmError::new)?,
+            rewrites: Some(gix::diff::Rewrites::default()),
+            ..gix::blame::Options::default()
+        };
+        let graph = self.repository.commit_graph_if_enabled().map_err(ScmError::new)?;
+        let start = gix::blame::Start::Commit(self.scm.head);
+        let outcome = gix::blame::file(&self.repository.objects, start, graph, &mut diffs, path.into(), options);
+        diffs.clear_resource_cache_keep_allocation();
+        self.diffs = Some(diffs);
+        outcome.map_err(ScmError::new)
     }
 
     fn head_tree(&self) -> Result<ObjectId, ScmError> {
@@ -201,7 +271,9 @@ impl ScmWorker<'_> {
 
     fn blob(&self, tree: ObjectId, path: &str) -> Result<Option<Vec<u8>>, ScmError> {
         let tree = self.repository.find_tree(tree).map_err(ScmError::new)?;
-        let Some(entry) = tree.lookup_entry_by_path(path).map_err(ScmError::new)? else { return Ok(None) };
+        let Some(entry) = tree.lookup_entry_by_path(path).map_err(ScmError::new)? else {
+            return Ok(None);
+        };
         if !entry.mode().is_blob() {
             return Ok(None);
         }

@@ -144,7 +144,11 @@ pub(crate) async fn submit(
         return Err(client.bad_answer("api/server/version", "it is no version").into());
     }
 
-    let failed = |source| SubmitError::File { action: "read", path: report.display().to_string(), source };
+    let failed = |source| SubmitError::File {
+        action: "read",
+        path: report.display().to_string(),
+        source,
+    };
     let file = std::fs::File::open(report).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     progress.start(Phase::Upload, Some(size));
@@ -152,7 +156,8 @@ pub(crate) async fn submit(
     let timeout = ANSWER_TIMEOUT + Duration::from_secs(size / MIN_BYTES_PER_SECOND);
     let make = || {
         // Opened for each attempt, so that one that failed half-way leaves nothing to the next.
-        let file = std::fs::File::open(report).map_err(|error| ClientError::SetUp(format!("{}: {error}", report.display())))?;
+        let file = std::fs::File::open(report)
+            .map_err(|error| ClientError::SetUp(format!("{}: {error}", report.display())))?;
         let sent = AtomicU64::new(0);
         let progress = Arc::clone(progress);
         let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), 64 * 1024).inspect(move |chunk| {
@@ -165,7 +170,10 @@ pub(crate) async fn submit(
             .file_name("scanner-report.zip")
             .mime_str("application/zip")
             .map_err(|error| ClientError::SetUp(error.to_string()))?;
-        let request = client.request(Method::POST, SUBMIT).query(&query).header("accept", "application/json");
+        let request = client
+            .request(Method::POST, SUBMIT)
+            .query(&query)
+            .header("accept", "application/json");
         Ok(request.timeout(timeout).multipart(Form::new().part("report", part)))
     };
     let response = client.send(SUBMIT, make).await?;
@@ -213,7 +221,9 @@ async fn server_url(client: &Client) -> String {
     }
     const KEY: &str = "sonar.core.serverBaseURL";
     let settings = client.get::<Settings>("api/settings/values", &[("keys", KEY)]).await;
-    let value = settings.ok().and_then(|answer| answer.settings.into_iter().find(|setting| setting.key == KEY)?.value);
+    let value = settings
+        .ok()
+        .and_then(|answer| answer.settings.into_iter().find(|setting| setting.key == KEY)?.value);
     match value.as_deref().map(|url| url.trim().trim_end_matches('/')) {
         Some(url) if url.starts_with("http") && !url.contains(['\n', '\r']) => url.to_owned(),
         _ => client.host().to_owned(),
@@ -226,7 +236,10 @@ fn dashboard_url(server_url: &str, config: &Config) -> String {
         Target::Branch(name) => format!("&branch={}", form_encoded(name)),
         Target::PullRequest { key, .. } => format!("&pullRequest={}", form_encoded(key)),
     };
-    format!("{server_url}/dashboard?id={}{target}", form_encoded(config.project_key.as_str()))
+    format!(
+        "{server_url}/dashboard?id={}{target}",
+        form_encoded(config.project_key.as_str())
+    )
 }
 
 /// What continuous integration plugins look for. The order of the lines is the official one.
@@ -243,7 +256,11 @@ fn write_task_file(config: &Config, server_url: &str, submitted: &Submitted) -> 
         submitted.task_id,
         submitted.ce_task_url
     );
-    let failed = |source| SubmitError::File { action: "write", path: config.task_file.display().to_string(), source };
+    let failed = |source| SubmitError::File {
+        action: "write",
+        path: config.task_file.display().to_string(),
+        source,
+    };
     if let Some(folder) = config.task_file.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -269,12 +286,27 @@ pub(crate) async fn wait_for_gate(
         conditions: Vec<FailedCondition>,
     }
     let polled = tokio::time::timeout(timeout, poll(client, submitted, warnings)).map(|result| {
-        result.unwrap_or_else(|_| Err(SubmitError::Timeout { timeout, url: submitted.ce_task_url.clone() }))
+        result.unwrap_or_else(|_| {
+            Err(SubmitError::Timeout {
+                timeout,
+                url: submitted.ce_task_url.clone(),
+            })
+        })
     });
     let analysis_id = polled.await?;
-    let answer: Answer = client.get("api/qualitygates/project_status", &[("analysisId", &analysis_id)]).await?;
-    let failed = answer.status.conditions.into_iter().filter(|condition| condition.status != "OK").collect();
-    Ok(GateResult { status: answer.status.status, failed })
+    let answer: Answer = client
+        .get("api/qualitygates/project_status", &[("analysisId", &analysis_id)])
+        .await?;
+    let failed = answer
+        .status
+        .conditions
+        .into_iter()
+        .filter(|condition| condition.status != "OK")
+        .collect();
+    Ok(GateResult {
+        status: answer.status.status,
+        failed,
+    })
 }
 
 async fn poll(client: &Client, submitted: &Submitted, warnings: &mut Vec<String>) -> Result<String, SubmitError> {
@@ -294,7 +326,12 @@ async fn poll(client: &Client, submitted: &Submitted, warnings: &mut Vec<String>
     let mut pause = FIRST_POLL;
     let mut next = Instant::now();
     loop {
-        let answer: Answer = client.get("api/ce/task", &[("id", &submitted.task_id), ("additionalFields", "warnings")]).await?;
+        let answer: Answer = client
+            .get(
+                "api/ce/task",
+                &[("id", &submitted.task_id), ("additionalFields", "warnings")],
+            )
+            .await?;
         let url = || submitted.ce_task_url.clone();
         match (answer.task.status.as_str(), answer.task.analysis_id) {
             ("PENDING" | "IN_PROGRESS", _) => {}
@@ -304,10 +341,17 @@ async fn poll(client: &Client, submitted: &Submitted, warnings: &mut Vec<String>
             }
             ("CANCELED", _) => return Err(SubmitError::TaskCancelled { url: url() }),
             ("FAILED", _) => {
-                let message = answer.task.error_message.unwrap_or_else(|| "it gave no reason".to_owned());
+                let message = answer
+                    .task
+                    .error_message
+                    .unwrap_or_else(|| "it gave no reason".to_owned());
                 return Err(SubmitError::TaskFailed { message, url: url() });
             }
-            (other, _) => return Err(client.bad_answer("api/ce/task", &format!("the task is '{other}' without an analysis")).into()),
+            (other, _) => {
+                return Err(client
+                    .bad_answer("api/ce/task", &format!("the task is '{other}' without an analysis"))
+                    .into());
+            }
         }
         next += pause;
         tokio::time::sleep_until(next.max(Instant::now())).await;

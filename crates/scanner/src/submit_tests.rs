@@ -36,7 +36,10 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             submit: (200, json!({"taskId": "0190", "projectId": "k"})),
-            tasks: vec![json!({"status": "PENDING"}), json!({"status": "SUCCESS", "analysisId": "an-1", "warnings": ["slow"]})],
+            tasks: vec![
+                json!({"status": "PENDING"}),
+                json!({"status": "SUCCESS", "analysisId": "an-1", "warnings": ["slow"]}),
+            ],
             gate: json!({"status": "OK", "conditions": []}),
             base_url: None,
         }
@@ -52,7 +55,10 @@ async fn start(script: Script) -> (String, Arc<Mutex<Seen>>) {
         .route(
             "/api/ce/submit",
             post(move |RawQuery(query): RawQuery, request: Request| async move {
-                let authorization = request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+                let authorization = request
+                    .headers()
+                    .get("authorization")
+                    .map(|value| value.to_str().unwrap().to_owned());
                 let mut form: Multipart = request.extract().await.unwrap();
                 let part = form.next_field().await.unwrap().unwrap();
                 assert_eq!(part.name(), Some("report"));
@@ -64,7 +70,9 @@ async fn start(script: Script) -> (String, Arc<Mutex<Seen>>) {
                 (StatusCode::from_u16(script.submit.0).unwrap(), Json(script.submit.1)).into_response()
             }),
         )
-        .fallback(any(move |request: Request| async move { answer(&answers, &other_seen, &request) }));
+        .fallback(any(move |request: Request| async move {
+            answer(&answers, &other_seen, &request)
+        }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -96,9 +104,20 @@ fn project() -> tempfile::TempDir {
 }
 
 async fn scan_with(base: &Path, host: &str, values: &[(&str, &str)]) -> (Result<ScanOutcome, ScanError>, Vec<String>) {
-    let all = [&[("sonar.projectKey", "a:k"), ("sonar.token", "sqp_hidden"), ("sonar.host.url", host)], values].concat();
+    let all = [
+        &[
+            ("sonar.projectKey", "a:k"),
+            ("sonar.token", "sqp_hidden"),
+            ("sonar.host.url", host),
+        ],
+        values,
+    ]
+    .concat();
     let lines = Arc::new(Lines::default());
-    let options = ScanOptions { progress: lines.clone(), ..options(base, &all, &[]) };
+    let options = ScanOptions {
+        progress: lines.clone(),
+        ..options(base, &all, &[])
+    };
     let result = scan(options).await;
     let lines = lines.0.lock().unwrap().clone();
     (result, lines)
@@ -106,39 +125,71 @@ async fn scan_with(base: &Path, host: &str, values: &[(&str, &str)]) -> (Result<
 
 #[tokio::test]
 async fn a_report_is_sent_and_word_of_it_is_left_for_other_tools() {
-    let (host, seen) = start(Script { base_url: Some("https://gate.example.org/"), ..Script::default() }).await;
+    let (host, seen) = start(Script {
+        base_url: Some("https://gate.example.org/"),
+        ..Script::default()
+    })
+    .await;
     let dir = project();
-    let (result, lines) = scan_with(dir.path(), &host, &[("sonar.branch.name", "dev/x"), ("sonar.projectName", "K k")]).await;
+    let (result, lines) = scan_with(
+        dir.path(),
+        &host,
+        &[("sonar.branch.name", "dev/x"), ("sonar.projectName", "K k")],
+    )
+    .await;
     let outcome = result.unwrap();
-    assert_eq!((outcome.exit_code(), outcome.task_id.as_str(), outcome.gate), (EXIT_OK, "0190", None));
+    assert_eq!(
+        (outcome.exit_code(), outcome.task_id.as_str(), outcome.gate),
+        (EXIT_OK, "0190", None)
+    );
     let seen = seen.lock().unwrap();
-    assert_eq!(seen.queries, ["projectKey=a%3Ak&projectName=K+k&characteristic=branch%3Ddev%2Fx&characteristic=branchType%3DBRANCH"]);
+    assert_eq!(
+        seen.queries,
+        ["projectKey=a%3Ak&projectName=K+k&characteristic=branch%3Ddev%2Fx&characteristic=branchType%3DBRANCH"]
+    );
     assert_eq!(seen.authorization.as_deref(), Some("Bearer sqp_hidden"));
-    assert_eq!(seen.report, std::fs::read(dir.path().join(".scannerwork/scanner-report.zip")).unwrap());
+    assert_eq!(
+        seen.report,
+        std::fs::read(dir.path().join(".scannerwork/scanner-report.zip")).unwrap()
+    );
     assert_eq!(
         std::fs::read_to_string(dir.path().join(".scannerwork/report-task.txt")).unwrap(),
         "projectKey=a:k\nserverUrl=https://gate.example.org\nserverVersion=2026.1.0.1\nbranch=dev/x\n\
          dashboardUrl=https://gate.example.org/dashboard?id=a%3Ak&branch=dev%2Fx\nceTaskId=0190\n\
          ceTaskUrl=https://gate.example.org/api/ce/task?id=0190\n"
     );
-    assert_eq!(lines[0], "ANALYSIS SUCCESSFUL, you can find the results at: https://gate.example.org/dashboard?id=a%3Ak&branch=dev%2Fx");
-    assert_eq!(lines[2], "More about the report processing at https://gate.example.org/api/ce/task?id=0190");
+    assert_eq!(
+        lines[0],
+        "ANALYSIS SUCCESSFUL, you can find the results at: https://gate.example.org/dashboard?id=a%3Ak&branch=dev%2Fx"
+    );
+    assert_eq!(
+        lines[2],
+        "More about the report processing at https://gate.example.org/api/ce/task?id=0190"
+    );
 }
 
 #[tokio::test]
 async fn a_gate_that_says_no_ends_with_its_own_exit_code_and_the_conditions() {
     let condition = |status: &str, metric: &str| json!({"status": status, "metricKey": metric, "comparator": "GT", "errorThreshold": "0", "actualValue": "3"});
-    let gate = json!({"status": "ERROR", "conditions": [condition("ERROR", "new_violations"), condition("OK", "bugs")]});
-    let (host, _) = start(Script { gate, ..Script::default() }).await;
+    let gate =
+        json!({"status": "ERROR", "conditions": [condition("ERROR", "new_violations"), condition("OK", "bugs")]});
+    let (host, _) = start(Script {
+        gate,
+        ..Script::default()
+    })
+    .await;
     let dir = project();
     let (result, lines) = scan_with(dir.path(), &host, &[("sonar.qualitygate.wait", "true")]).await;
     let outcome = result.unwrap();
     assert_eq!(outcome.exit_code(), EXIT_GATE_FAILED);
     assert_eq!(outcome.warnings, ["slow"]);
-    assert_eq!(lines[1..], [
-        "new_violations is 3, greater than 0".to_owned(),
-        format!("QUALITY GATE STATUS: FAILED - View details on {host}/dashboard?id=a%3Ak"),
-    ]);
+    assert_eq!(
+        lines[1..],
+        [
+            "new_violations is 3, greater than 0".to_owned(),
+            format!("QUALITY GATE STATUS: FAILED - View details on {host}/dashboard?id=a%3Ak"),
+        ]
+    );
 }
 
 #[tokio::test]
@@ -147,19 +198,37 @@ async fn a_gate_that_says_yes_ends_well() {
     let dir = project();
     let (result, lines) = scan_with(dir.path(), &host, &[("sonar.qualitygate.wait", "true")]).await;
     assert_eq!(result.unwrap().exit_code(), EXIT_OK);
-    assert!(lines.last().unwrap().starts_with("QUALITY GATE STATUS: PASSED - View details on "));
+    assert!(
+        lines
+            .last()
+            .unwrap()
+            .starts_with("QUALITY GATE STATUS: PASSED - View details on ")
+    );
 }
 
 #[tokio::test]
 async fn an_analysis_that_fails_or_is_too_slow_says_so() {
     let dir = project();
     let failing = vec![json!({"status": "FAILED", "errorMessage": "no metadata"})];
-    let (host, _) = start(Script { tasks: failing, ..Script::default() }).await;
+    let (host, _) = start(Script {
+        tasks: failing,
+        ..Script::default()
+    })
+    .await;
     let (result, _) = scan_with(dir.path(), &host, &[("sonar.qualitygate.wait", "true")]).await;
     assert!(result.unwrap_err().to_string().contains("no metadata"));
 
-    let (host, _) = start(Script { tasks: vec![json!({"status": "PENDING"})], ..Script::default() }).await;
-    let (result, _) = scan_with(dir.path(), &host, &[("sonar.qualitygate.wait", "true"), ("sonar.qualitygate.timeout", "0")]).await;
+    let (host, _) = start(Script {
+        tasks: vec![json!({"status": "PENDING"})],
+        ..Script::default()
+    })
+    .await;
+    let (result, _) = scan_with(
+        dir.path(),
+        &host,
+        &[("sonar.qualitygate.wait", "true"), ("sonar.qualitygate.timeout", "0")],
+    )
+    .await;
     assert!(result.unwrap_err().to_string().contains("sonar.qualitygate.timeout"));
 }
 
@@ -167,15 +236,28 @@ async fn an_analysis_that_fails_or_is_too_slow_says_so() {
 async fn refusals_are_told_in_the_words_of_the_server_without_the_token() {
     let dir = project();
     std::fs::create_dir(dir.path().join(".scannerwork")).unwrap();
-    for (status, part) in [(401, "SONAR_TOKEN"), (403, "not yours"), (400, "not yours"), (413, "1 MiB"), (500, "500")] {
+    for (status, part) in [
+        (401, "SONAR_TOKEN"),
+        (403, "not yours"),
+        (400, "not yours"),
+        (413, "1 MiB"),
+        (500, "500"),
+    ] {
         std::fs::write(dir.path().join(".scannerwork/report-task.txt"), "old").unwrap();
         let body = json!({"errors": [{"msg": "not yours"}]});
-        let (host, _) = start(Script { submit: (status, body), ..Script::default() }).await;
+        let (host, _) = start(Script {
+            submit: (status, body),
+            ..Script::default()
+        })
+        .await;
         let (result, _) = scan_with(dir.path(), &host, &[]).await;
         let error = result.unwrap_err();
         let text = format!("{error} {error:?}");
         assert!(text.contains(part) && !text.contains("sqp_hidden"), "{status}: {text}");
-        assert!(!dir.path().join(".scannerwork/report-task.txt").exists(), "an old file would speak of another analysis");
+        assert!(
+            !dir.path().join(".scannerwork/report-task.txt").exists(),
+            "an old file would speak of another analysis"
+        );
     }
 }
 

@@ -40,7 +40,12 @@ pub(crate) struct Syntax {
 }
 
 const fn quote(mark: &'static str, escapes: bool, multiline: bool) -> Quote {
-    Quote { open: mark, close: mark, escapes, multiline }
+    Quote {
+        open: mark,
+        close: mark,
+        escapes,
+        multiline,
+    }
 }
 
 const DOUBLE: Quote = quote("\"", true, false);
@@ -57,47 +62,167 @@ const NONE: Syntax = Syntax {
     rust: false,
     regex: false,
 };
-const C: Syntax = Syntax { line_comments: &["//"], blocks: &[("/*", "*/")], quotes: &[DOUBLE, SINGLE], ..NONE };
-const JAVA: Syntax = Syntax { quotes: &[TRIPLE, DOUBLE, SINGLE], ..C };
-const KOTLIN: Syntax = Syntax { nested: true, ..JAVA };
-const JS: Syntax = Syntax { quotes: &[DOUBLE, SINGLE, quote("`", true, true)], regex: true, ..C };
-const GO: Syntax = Syntax { quotes: &[DOUBLE, SINGLE, quote("`", false, true)], ..C };
-const CSHARP: Syntax = Syntax {
-    quotes: &[TRIPLE, Quote { open: "@\"", close: "\"", escapes: false, multiline: true }, DOUBLE, SINGLE],
+const C: Syntax = Syntax {
+    line_comments: &["//"],
+    blocks: &[("/*", "*/")],
+    quotes: &[DOUBLE, SINGLE],
+    ..NONE
+};
+const JAVA: Syntax = Syntax {
+    quotes: &[TRIPLE, DOUBLE, SINGLE],
     ..C
 };
-const RUST: Syntax = Syntax { nested: true, quotes: &[quote("\"", true, true)], rust: true, ..C };
-const PHP: Syntax = Syntax { line_comments: &["//", "#"], quotes: &[quote("\"", true, true), quote("'", true, true)], ..C };
+const KOTLIN: Syntax = Syntax { nested: true, ..JAVA };
+const JS: Syntax = Syntax {
+    quotes: &[DOUBLE, SINGLE, quote("`", true, true)],
+    regex: true,
+    ..C
+};
+const GO: Syntax = Syntax {
+    quotes: &[DOUBLE, SINGLE, quote("`", false, true)],
+    ..C
+};
+const CSHARP: Syntax = Syntax {
+    quotes: &[
+        TRIPLE,
+        Quote {
+            open: "@\"",
+            close: "\"",
+            escapes: false,
+            multiline: true,
+        },
+        DOUBLE,
+        SINGLE,
+    ],
+    ..C
+};
+const RUST: Syntax = Syntax {
+    nested: true,
+    quotes: &[quote("\"", true, true)],
+    rust: true,
+    ..C
+};
+const PHP: Syntax = Syntax {
+    line_comments: &["//", "#"],
+    quotes: &[quote("\"", true, true), quote("'", true, true)],
+    ..C
+};
 const PYTHON: Syntax = Syntax {
     line_comments: &["#"],
     quotes: &[TRIPLE, quote("'''", true, true), DOUBLE, SINGLE],
     docstrings: true,
     ..NONE
 };
-const HASH: Syntax = Syntax { line_comments: &["#"], quotes: &[DOUBLE, SINGLE], ..NONE };
-const RUBY: Syntax = Syntax { blocks: &[("\n=begin", "\n=end")], ..HASH };
-const PERL: Syntax = Syntax { place: Place::WordStart, blocks: &[("\n=pod", "\n=cut"), ("\n=head1", "\n=cut")], ..HASH };
-const SHELL: Syntax =
-    Syntax { place: Place::WordStart, quotes: &[quote("\"", true, true), quote("'", false, true)], ..HASH };
-const YAML: Syntax = Syntax { place: Place::WordStart, quotes: &[], ..HASH };
-const TOML: Syntax = Syntax { quotes: &[TRIPLE, quote("'''", false, true), DOUBLE, quote("'", false, false)], ..HASH };
-const DOCKER: Syntax = Syntax { place: Place::LineStart, quotes: &[], ..HASH };
-const TERRAFORM: Syntax = Syntax { line_comments: &["#", "//"], quotes: &[DOUBLE], ..C };
-const SQL: Syntax = Syntax { line_comments: &["--"], quotes: &[quote("'", false, true), quote("\"", false, true)], ..C };
-const LUA: Syntax =
-    Syntax { line_comments: &["--"], blocks: &[("--[[", "]]")], quotes: &[DOUBLE, SINGLE], ..NONE };
-const HASKELL: Syntax = Syntax { line_comments: &["--"], blocks: &[("{-", "-}")], nested: true, quotes: &[DOUBLE], ..NONE };
-const OCAML: Syntax = Syntax { blocks: &[("(*", "*)")], nested: true, quotes: &[quote("\"", true, true)], ..NONE };
-const MARKUP: Syntax = Syntax { blocks: &[("<!--", "-->")], ..NONE };
-const TEMPLATES: Syntax = Syntax { blocks: &[("<%--", "--%>"), ("<!--", "-->")], ..NONE };
-const CSS: Syntax = Syntax { blocks: &[("/*", "*/")], quotes: &[DOUBLE, SINGLE], ..NONE };
-const LISP: Syntax = Syntax { line_comments: &[";"], quotes: &[quote("\"", true, true)], ..NONE };
-const ERLANG: Syntax = Syntax { line_comments: &["%"], quotes: &[DOUBLE], ..NONE };
-const BASIC: Syntax = Syntax { line_comments: &["'"], quotes: &[quote("\"", false, false)], ..NONE };
-const ADA: Syntax = Syntax { line_comments: &["--"], quotes: &[quote("\"", false, false)], ..NONE };
-const ABAP: Syntax = Syntax { line_comments: &["*", "\""], place: Place::LineStart, ..NONE };
-const POWERSHELL: Syntax = Syntax { blocks: &[("<#", "#>")], place: Place::WordStart, ..HASH };
-const FSHARP: Syntax = Syntax { blocks: &[("(*", "*)")], quotes: &[TRIPLE, DOUBLE], ..C };
+const HASH: Syntax = Syntax {
+    line_comments: &["#"],
+    quotes: &[DOUBLE, SINGLE],
+    ..NONE
+};
+const RUBY: Syntax = Syntax {
+    blocks: &[("\n=begin", "\n=end")],
+    ..HASH
+};
+const PERL: Syntax = Syntax {
+    place: Place::WordStart,
+    blocks: &[("\n=pod", "\n=cut"), ("\n=head1", "\n=cut")],
+    ..HASH
+};
+const SHELL: Syntax = Syntax {
+    place: Place::WordStart,
+    quotes: &[quote("\"", true, true), quote("'", false, true)],
+    ..HASH
+};
+const YAML: Syntax = Syntax {
+    place: Place::WordStart,
+    quotes: &[],
+    ..HASH
+};
+const TOML: Syntax = Syntax {
+    quotes: &[TRIPLE, quote("'''", false, true), DOUBLE, quote("'", false, false)],
+    ..HASH
+};
+const DOCKER: Syntax = Syntax {
+    place: Place::LineStart,
+    quotes: &[],
+    ..HASH
+};
+const TERRAFORM: Syntax = Syntax {
+    line_comments: &["#", "//"],
+    quotes: &[DOUBLE],
+    ..C
+};
+const SQL: Syntax = Syntax {
+    line_comments: &["--"],
+    quotes: &[quote("'", false, true), quote("\"", false, true)],
+    ..C
+};
+const LUA: Syntax = Syntax {
+    line_comments: &["--"],
+    blocks: &[("--[[", "]]")],
+    quotes: &[DOUBLE, SINGLE],
+    ..NONE
+};
+const HASKELL: Syntax = Syntax {
+    line_comments: &["--"],
+    blocks: &[("{-", "-}")],
+    nested: true,
+    quotes: &[DOUBLE],
+    ..NONE
+};
+const OCAML: Syntax = Syntax {
+    blocks: &[("(*", "*)")],
+    nested: true,
+    quotes: &[quote("\"", true, true)],
+    ..NONE
+};
+const MARKUP: Syntax = Syntax {
+    blocks: &[("<!--", "-->")],
+    ..NONE
+};
+const TEMPLATES: Syntax = Syntax {
+    blocks: &[("<%--", "--%>"), ("<!--", "-->")],
+    ..NONE
+};
+const CSS: Syntax = Syntax {
+    blocks: &[("/*", "*/")],
+    quotes: &[DOUBLE, SINGLE],
+    ..NONE
+};
+const LISP: Syntax = Syntax {
+    line_comments: &[";"],
+    quotes: &[quote("\"", true, true)],
+    ..NONE
+};
+const ERLANG: Syntax = Syntax {
+    line_comments: &["%"],
+    quotes: &[DOUBLE],
+    ..NONE
+};
+const BASIC: Syntax = Syntax {
+    line_comments: &["'"],
+    quotes: &[quote("\"", false, false)],
+    ..NONE
+};
+const ADA: Syntax = Syntax {
+    line_comments: &["--"],
+    quotes: &[quote("\"", false, false)],
+    ..NONE
+};
+const ABAP: Syntax = Syntax {
+    line_comments: &["*", "\""],
+    place: Place::LineStart,
+    ..NONE
+};
+const POWERSHELL: Syntax = Syntax {
+    blocks: &[("<#", "#>")],
+    place: Place::WordStart,
+    ..HASH
+};
+const FSHARP: Syntax = Syntax {
+    blocks: &[("(*", "*)")],
+    quotes: &[TRIPLE, DOUBLE],
+    ..C
+};
 
 /// How a language is read; for one without comments everything is code.
 pub(crate) fn of_language(language: &str) -> &'static Syntax {

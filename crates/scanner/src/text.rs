@@ -45,11 +45,17 @@ pub fn decode(bytes: Vec<u8>, encoding: &'static Encoding) -> Text {
         // The common case takes no copy.
         return match String::from_utf8(bytes) {
             Ok(content) => Text { content, lossy: false },
-            Err(error) => Text { content: String::from_utf8_lossy(error.as_bytes()).into_owned(), lossy: true },
+            Err(error) => Text {
+                content: String::from_utf8_lossy(error.as_bytes()).into_owned(),
+                lossy: true,
+            },
         };
     }
     let (content, _, lossy) = encoding.decode(&bytes);
-    Text { content: content.into_owned(), lossy }
+    Text {
+        content: content.into_owned(),
+        lossy,
+    }
 }
 
 /// The length of every line in UTF-16 units, which is how offsets are counted; lines as scanners count them, so never none.
@@ -58,7 +64,11 @@ pub fn line_lengths(text: &str) -> Vec<u32> {
 }
 
 fn utf16_length(line: &str) -> u32 {
-    let length = if line.is_ascii() { line.len() } else { line.chars().map(char::len_utf16).sum() };
+    let length = if line.is_ascii() {
+        line.len()
+    } else {
+        line.chars().map(char::len_utf16).sum()
+    };
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
