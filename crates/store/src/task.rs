@@ -245,13 +245,17 @@ pub fn count(tx: &mut Tx<'_>, status: TaskStatus, project: Option<&ProjectId>) -
 
 /// How many tasks wait for a worker.
 pub fn count_pending(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-    number(tx.query_opt("SELECT COUNT(*) FROM task WHERE status = 'PENDING'", &[])?)
+    // The first condition says nothing more, but leads to the index of the queue.
+    number(tx.query_opt(
+        "SELECT COUNT(*) FROM task WHERE status IN ('PENDING', 'IN_PROGRESS') AND status = 'PENDING'",
+        &[],
+    )?)
 }
 
 /// Since when the task waits that has waited longest, of one project or of all.
 pub fn oldest_pending(tx: &mut Tx<'_>, project: Option<&ProjectId>) -> Result<Option<Timestamp>, StoreError> {
     let mut sql = Sql::new("SELECT MIN(submitted_at) FROM task");
-    sql.and("status = 'PENDING'");
+    sql.and("status IN ('PENDING', 'IN_PROGRESS')").and("status = 'PENDING'");
     if let Some(project) = project {
         sql.and("project_id = ").bind(project);
     }

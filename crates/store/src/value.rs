@@ -53,7 +53,7 @@ impl Value {
 
     /// A text from anything that is written as one.
     pub fn text(value: &(impl ToString + ?Sized)) -> Self {
-        Self::Text(value.to_string())
+        Self::Text(kept_text(&value.to_string()))
     }
 
     /// What this is, for a message; never the value itself, it may be a secret.
@@ -207,9 +207,9 @@ macro_rules! to_value {
 }
 
 to_value! {
-    Text: str, this => this.to_owned();
-    Text: String, this => this.clone();
-    Text: Box<str>, this => this.to_string();
+    Text: str, this => kept_text(this);
+    Text: String, this => kept_text(this);
+    Text: Box<str>, this => kept_text(this);
     Int: i64, this => *this;
     Int: i32, this => i64::from(*this);
     Int: u32, this => i64::from(*this);
@@ -219,6 +219,11 @@ to_value! {
     Bytes: [u8], this => this.to_vec();
     Bytes: Vec<u8>, this => this.clone();
     Int: Timestamp, this => this.as_millis();
+}
+
+/// A text as both engines keep it: PostgreSQL has no zero character in texts, and what comes from outside may hold one.
+fn kept_text(text: &str) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text.to_owned() }
 }
 
 macro_rules! from_value {

@@ -37,7 +37,6 @@ CREATE TABLE project (
     visibility TEXT NOT NULL CHECK (visibility IN ('public', 'private')),
     created_at BIGINT NOT NULL
 ) STRICT;
-CREATE INDEX project_name ON project (name);
 
 CREATE TABLE user_token (
     id TEXT NOT NULL PRIMARY KEY,
@@ -218,7 +217,7 @@ CREATE TABLE analysis (
     measures TEXT NOT NULL,
     CHECK (period_mode IS NOT NULL OR (period_date IS NULL AND period_parameter IS NULL))
 ) STRICT;
-CREATE INDEX analysis_branch ON analysis (branch_id, date);
+CREATE INDEX analysis_branch ON analysis (branch_id, date, id);
 CREATE INDEX analysis_project ON analysis (project_id);
 
 CREATE TABLE task (
@@ -307,7 +306,7 @@ CREATE TABLE webhook_event (
     created_at BIGINT NOT NULL
 ) STRICT;
 CREATE INDEX webhook_event_project ON webhook_event (project_id);
-CREATE INDEX webhook_event_created ON webhook_event (created_at);
+CREATE INDEX webhook_event_created ON webhook_event (created_at, id);
 
 CREATE TABLE delivery (
     id TEXT NOT NULL PRIMARY KEY,
@@ -333,10 +332,10 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_due ON delivery (due_at, id) WHERE status = 'PENDING' AND owner IS NULL;
 CREATE INDEX delivery_leased ON delivery (lease_until) WHERE owner IS NOT NULL;
 CREATE INDEX delivery_event ON delivery (event_id);
-CREATE INDEX delivery_webhook ON delivery (webhook_id, created_at);
-CREATE INDEX delivery_project ON delivery (project_id, created_at);
+CREATE INDEX delivery_webhook ON delivery (webhook_id, created_at, id);
+CREATE INDEX delivery_project ON delivery (project_id, created_at, id);
 CREATE INDEX delivery_task ON delivery (task_id, created_at) WHERE task_id IS NOT NULL;
-CREATE INDEX delivery_created ON delivery (created_at);
+CREATE INDEX delivery_created ON delivery (created_at, id);
 
 CREATE TABLE delivery_attempt (
     delivery_id TEXT NOT NULL REFERENCES delivery (id) ON DELETE CASCADE,

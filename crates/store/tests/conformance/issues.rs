@@ -10,6 +10,7 @@ use crate::bench::{Done, at, id, keep_file, keep_project, new_issue};
 
 crate::on_both! {
     an_issue_is_kept_whole
+    zero_characters_from_outside_are_replaced
     open_and_recently_closed_issues_of_a_file_are_told_apart
     the_history_of_an_issue_keeps_its_order
     many_issues_are_kept_and_updated_at_once
@@ -76,6 +77,21 @@ fn an_issue_is_kept_whole(tx: &mut Tx<'_>) -> Done {
     issue::update(tx, &whole)?;
     assert_eq!(issue::by_id(tx, &whole.id)?, Some(whole));
     assert_eq!(issue::by_id(tx, &id("gone"))?, None);
+    Ok(())
+}
+
+fn zero_characters_from_outside_are_replaced(tx: &mut Tx<'_>) -> Done {
+    let (_, main) = keep_project(tx, "shop")?;
+    let file = keep_file(tx, &main.id, "a.py")?;
+    let hostile = Issue {
+        message: "a\0b".to_owned(),
+        tags: vec!["a\0b".to_owned()],
+        ..new_issue("hostile", &main.id, &file.id)
+    };
+    issue::insert_many(tx, std::slice::from_ref(&hostile))?;
+    let kept = issue::by_id(tx, &hostile.id)?.unwrap();
+    assert_eq!(kept.message, "a\u{FFFD}b");
+    assert_eq!(kept.tags, hostile.tags);
     Ok(())
 }
 
