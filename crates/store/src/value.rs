@@ -223,7 +223,11 @@ to_value! {
 
 /// A text as both engines keep it: PostgreSQL has no zero character in texts, and what comes from outside may hold one.
 fn kept_text(text: &str) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text.to_owned() }
+    if text.contains('\0') {
+        text.replace('\0', "\u{FFFD}")
+    } else {
+        text.to_owned()
+    }
 }
 
 macro_rules! from_value {
