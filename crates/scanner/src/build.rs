@@ -12,21 +12,19 @@ use gatehook_domain::Timestamp;
 use gatehook_report::{ReportWriteError, ReportWriter, proto};
 use tokio_util::sync::CancellationToken;
 
+use crate::build_file::{Built, build};
 use crate::config::{Config, Target};
 use crate::convert::{self, Converter, Refs};
-use crate::files::{FileSet, SourceFile, first_names};
+use crate::files::FileSet;
 use crate::import::Imports;
-use crate::lines::Lines;
+use crate::notes::Notes;
 use crate::paths::Resolver;
 use crate::properties::Properties;
-use crate::scm::{Scm, ScmWorker};
-use crate::text;
+use crate::scm::Scm;
 
 const PROJECT_REF: i32 = 1;
 /// More threads do not read faster, and each holds memory of its own.
 const MAX_THREADS: usize = 8;
-/// A measure by line that is longer is left out: no reader takes it, and nobody looks at a file of so many lines by line.
-const MAX_LINE_DATA_BYTES: usize = 3 * 1024 * 1024;
 
 /// What goes into a report.
 pub(crate) struct Input<'a> {
@@ -69,23 +67,6 @@ pub enum BuildError {
     /// A thread ended before its work did.
     #[error("a thread of the scan ended too early")]
     Thread,
-}
-
-/// One file, ready to be written.
-struct Built {
-    component: proto::Component,
-    source: String,
-    measures: Vec<proto::Measure>,
-    ncloc: u64,
-    coverage: Vec<proto::LineCoverage>,
-    issues: Vec<proto::ExternalIssue>,
-    changesets: Option<proto::Changesets>,
-    changed: Option<proto::ChangedLines>,
-    adjusted_ranges: usize,
-    lines_behind_end: usize,
-    lossy: bool,
-    uncommitted: bool,
-    scm_error: Option<String>,
 }
 
 /// Writes the report. `warnings` are those known so far; what is found on the way is added to them and goes into the report, too.
@@ -214,109 +195,6 @@ fn work(
     }
 }
 
-fn build(
-    input: &Input<'_>,
-    index: usize,
-    file: &SourceFile,
-    bytes: Vec<u8>,
-    refs: &Refs,
-    converter: &mut Converter<'_>,
-    scm: Option<&mut ScmWorker<'_>>,
-) -> Built {
-    let decoded = text::decode(bytes, input.config.encoding);
-    let lengths = text::line_lengths(&decoded.content);
-    let line_count = lengths.len();
-    let component_ref = refs[index].unwrap_or_default();
-    let mut component = proto::Component {
-        r#ref: component_ref,
-        name: file.path.rsplit('/').next().unwrap_or(&file.path).to_owned(),
-        r#type: proto::ComponentType::File as i32,
-        is_test: file.is_test,
-        language: file.language.unwrap_or_default().to_owned(),
-        lines: line_count as i32,
-        project_relative_path: file.path.clone(),
-        ..proto::Component::default()
-    };
-
-    let mut measures = Vec::new();
-    let mut ncloc = 0;
-    if let (Some(language), false) = (file.language, file.is_test) {
-        let lines = Lines::classify(&decoded.content, language);
-        ncloc = lines.ncloc() as u64;
-        measures.push(proto::Measure::int("ncloc", lines.ncloc() as i32));
-        measures.push(proto::Measure::int("comment_lines", lines.comment_lines() as i32));
-        let data = lines.ncloc_data();
-        if !data.is_empty() && data.len() <= MAX_LINE_DATA_BYTES {
-            measures.push(proto::Measure::string("ncloc_data", data));
-        }
-    }
-
-    let mut coverage = Vec::new();
-    let mut lines_behind_end = 0;
-    if let Some(covered) = input.imports.coverage.get(&index) {
-        for (&line, hit) in &covered.lines {
-            if line == 0 || line as usize > line_count {
-                lines_behind_end += 1;
-                continue;
-            }
-            coverage.push(proto::LineCoverage {
-                line: line as i32,
-                conditions: hit.conditions as i32,
-                hits: Some(hit.is_covered()),
-                covered_conditions: (hit.conditions > 0).then_some(hit.covered_conditions.min(hit.conditions) as i32),
-            });
-        }
-    }
-
-    converter.own_file(index, lengths);
-    converter.adjusted = 0;
-    let issues = input
-        .imports
-        .issues
-        .get(&index)
-        .into_iter()
-        .flatten()
-        .map(|issue| converter.issue(issue, Some(index)))
-        .collect();
-
-    let mut changesets = None;
-    let mut changed = None;
-    let mut uncommitted = false;
-    let mut scm_error = None;
-    if let (Some(worker), Some(scm)) = (scm, input.scm) {
-        if scm.has_history {
-            match worker.blame(&file.path, &decoded.content, input.now.as_millis()) {
-                Ok(Some(found)) => changesets = Some(proto::Changesets { component_ref, ..found }),
-                Ok(None) => uncommitted = !decoded.content.is_empty(),
-                Err(error) => scm_error = Some(error.to_string()),
-            }
-        }
-        match worker.changed_lines(&file.path, &decoded.content) {
-            Ok(Some(found)) => {
-                component.old_relative_file_path = found.old_path.unwrap_or_default();
-                changed = Some(proto::ChangedLines { line: found.lines });
-            }
-            Ok(None) => {}
-            Err(error) => scm_error = Some(error.to_string()),
-        }
-    }
-    Built {
-        component,
-        source: decoded.content,
-        measures,
-        ncloc,
-        coverage,
-        issues,
-        changesets,
-        changed,
-        adjusted_ranges: converter.adjusted,
-        lines_behind_end,
-        lossy: decoded.lossy,
-        uncommitted,
-        scm_error,
-    }
-}
-
 impl Totals {
     fn add(&mut self, built: &Built) {
         self.files += 1;
@@ -324,55 +202,6 @@ impl Totals {
         self.ncloc += built.ncloc;
         self.issues += built.issues.len() as u64;
         self.covered_files += u64::from(!built.coverage.is_empty());
-    }
-}
-
-/// What was noticed while the files were read; each kind becomes one warning.
-#[derive(Default)]
-struct Notes {
-    unreadable: Vec<String>,
-    lossy: Vec<String>,
-    uncommitted: Vec<String>,
-    scm_errors: Vec<String>,
-    behind_end: Vec<String>,
-    adjusted_ranges: usize,
-}
-
-impl Notes {
-    fn add(&mut self, built: &Built) {
-        let path = &built.component.project_relative_path;
-        if built.lossy {
-            self.lossy.push(path.clone());
-        }
-        if built.uncommitted {
-            self.uncommitted.push(path.clone());
-        }
-        if let Some(error) = &built.scm_error {
-            self.scm_errors.push(format!("{path} ({error})"));
-        }
-        if built.lines_behind_end > 0 {
-            self.behind_end.push(path.clone());
-        }
-        self.adjusted_ranges += built.adjusted_ranges;
-    }
-
-    fn finish(self) -> Vec<String> {
-        let mut warnings: Vec<String> = [
-            (self.unreadable, "files could not be read and were skipped"),
-            (self.lossy, "files hold characters that do not fit their encoding (sonar.sourceEncoding)"),
-            (self.uncommitted, "files are not committed, so it is not known who changed them when"),
-            (self.scm_errors, "files have a history that git could not tell"),
-            (self.behind_end, "files are shorter than a coverage report says; what is behind their end was skipped (is the report old?)"),
-        ]
-        .into_iter()
-        .filter(|(names, _)| !names.is_empty())
-        .map(|(names, what)| format!("{} {what}: {}", names.len(), first_names(&names)))
-        .collect();
-        if self.adjusted_ranges > 0 {
-            let count = self.adjusted_ranges;
-            warnings.push(format!("{count} places of issues do not fit the text of their files and were moved to the nearest line (is the report old?)"));
-        }
-        warnings
     }
 }
 

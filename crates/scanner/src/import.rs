@@ -2,19 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use encoding_rs::Encoding;
 use gatehook_report::coverage::{CoverageReport, FileCoverage};
 use gatehook_report::model::{ImportedIssue, ImportedIssues, ImportedRule};
 use gatehook_report::{ImportError, cobertura, generic_coverage, generic_issues, jacoco, lcov, sarif};
-use globset::GlobBuilder;
-use ignore::WalkBuilder;
 
 use crate::files::{self, FileSet, first_names};
+use crate::find_reports::find_reports;
 use crate::paths::{Completeness, Resolved, Resolver};
-use crate::patterns::{Patterns, glob_of, has_wildcard};
+use crate::patterns::Patterns;
 use crate::properties::Properties;
 
 type IssueParser = fn(File) -> Result<ImportedIssues, ImportError>;
@@ -377,171 +375,4 @@ fn open<T>(property: &'static str, path: &Path, parse: fn(File) -> Result<T, Imp
         path: shown(),
         source,
     })
-}
-
-/// The files a property names, wildcards resolved, each once, in order.
-fn find_reports(
-    base: &Path,
-    property: &'static str,
-    patterns: &[String],
-    warnings: &mut Vec<String>,
-) -> Result<Vec<PathBuf>, ImportFailure> {
-    let mut found = Vec::new();
-    for pattern in patterns {
-        if !has_wildcard(pattern) {
-            let path = base.join(pattern);
-            if !path.is_file() {
-                return Err(ImportFailure::Missing {
-                    property,
-                    path: pattern.clone(),
-                    base: base.to_owned(),
-                });
-            }
-            found.push(path);
-            continue;
-        }
-        let matching = expand(base, property, pattern)?;
-        if matching.is_empty() {
-            warnings.push(format!("{property}: no file matches '{pattern}'"));
-        }
-        found.extend(matching);
-    }
-    let mut seen = HashSet::new();
-    found.retain(|path| seen.insert(path.clone()));
-    Ok(found)
-}
-
-fn expand(base: &Path, property: &str, pattern: &str) -> Result<Vec<PathBuf>, ImportFailure> {
-    let whole = base.join(pattern.trim_start_matches("./"));
-    let whole = whole.to_string_lossy();
-    let glob = GlobBuilder::new(&glob_of(&whole))
-        .literal_separator(true)
-        .backslash_escape(false)
-        .build();
-    let glob = glob.map_err(|error| crate::patterns::BadPattern {
-        property: property.to_owned(),
-        pattern: pattern.to_owned(),
-        reason: error.kind().to_string(),
-    })?;
-    let glob = glob.compile_matcher();
-    // Only the folder before the first wildcard can hold matches. Reports are often ignored by git, so nothing is left out.
-    let start: PathBuf = Path::new(&*whole)
-        .components()
-        .take_while(|part| !has_wildcard(&part.as_os_str().to_string_lossy()))
-        .collect();
-    let mut matching: Vec<_> = WalkBuilder::new(start)
-        .standard_filters(false)
-        .build()
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()) && glob.is_match(entry.path()))
-        .map(ignore::DirEntry::into_path)
-        .collect();
-    matching.sort();
-    Ok(matching)
-}
-
-/// The property a coverage report belongs to, told by how the file starts.
-pub fn sniff_coverage(path: &Path) -> Result<&'static str, ImportFailure> {
-    let shown = path.display().to_string();
-    let open = |source| ImportFailure::Open {
-        property: "--coverage",
-        path: shown.clone(),
-        source,
-    };
-    let mut start = Vec::new();
-    File::open(path)
-        .map_err(open)?
-        .take(64 * 1024)
-        .read_to_end(&mut start)
-        .map_err(open)?;
-    let start = String::from_utf8_lossy(&start);
-    let start = start.trim_start_matches('\u{feff}').trim_start();
-    let lcov_line = |line: &str| {
-        ["TN:", "SF:", "DA:", "end_of_record"]
-            .iter()
-            .any(|mark| line.starts_with(mark))
-    };
-    if start.lines().take(5).any(lcov_line) {
-        return Ok("sonar.lcov.reportPaths");
-    }
-    let Some(root) = root_element(start) else {
-        return Err(ImportFailure::UnknownCoverage(shown));
-    };
-    match root.split(|c: char| c.is_whitespace() || c == '>' || c == '/').next() {
-        Some("report") => Ok("sonar.coverage.jacoco.xmlReportPaths"),
-        // Cobertura and the generic format share the name of their root; only the first has rates and packages.
-        Some("coverage") if root.contains("line-rate") || start.contains("<packages") || start.contains("<sources") => {
-            Ok("sonar.cobertura.reportPaths")
-        }
-        Some("coverage") => Ok("sonar.coverageReportPaths"),
-        _ => Err(ImportFailure::UnknownCoverage(shown)),
-    }
-}
-
-/// What stands in the first tag that is no declaration and no comment.
-fn root_element(xml: &str) -> Option<&str> {
-    let mut rest = xml;
-    loop {
-        rest = &rest[rest.find('<')?..];
-        let end = if rest.starts_with("<!--") { "-->" } else { ">" };
-        let tag = &rest[1..rest.find(end).unwrap_or(rest.len())];
-        if !tag.starts_with(['?', '!']) {
-            return Some(tag);
-        }
-        rest = &rest[tag.len() + 1..];
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case("TN:\nSF:a.js\n", Some("sonar.lcov.reportPaths"))]
-    #[case(
-        "<?xml version=\"1.0\" ?>\n<!-- <report> -->\n<coverage line-rate=\"1\"><packages/>",
-        Some("sonar.cobertura.reportPaths")
-    )]
-    #[case(
-        "<!DOCTYPE report PUBLIC \"x\" \"y\"><report name=\"r\">",
-        Some("sonar.coverage.jacoco.xmlReportPaths")
-    )]
-    #[case(
-        "<coverage version=\"1\"><file path=\"a\"/></coverage>",
-        Some("sonar.coverageReportPaths")
-    )]
-    #[case("{\"a\": 1}", None)]
-    #[case("<html>", None)]
-    #[case("", None)]
-    fn the_format_of_coverage_is_told_by_the_start(#[case] text: &str, #[case] property: Option<&str>) {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        assert_eq!(sniff_coverage(file.path()).ok(), property);
-    }
-
-    #[test]
-    fn a_missing_report_is_an_error_and_a_pattern_without_match_a_warning() {
-        let dir = tempfile::tempdir().unwrap();
-        let base = dir.path();
-        std::fs::create_dir_all(base.join("out/x")).unwrap();
-        for name in ["out/a.sarif", "out/x/b.sarif", "out/c.txt"] {
-            std::fs::write(base.join(name), "").unwrap();
-        }
-        std::fs::write(base.join(".gitignore"), "out\n").unwrap();
-        let mut warnings = Vec::new();
-        let mut find = |patterns: &[&str]| {
-            let patterns: Vec<_> = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
-            find_reports(base, SARIF_PROPERTY, &patterns, &mut warnings)
-        };
-        let found = find(&["out/a.sarif", "out/**/*.sarif", "no/*.sarif"]).unwrap();
-        assert_eq!(found, [base.join("out/a.sarif"), base.join("out/x/b.sarif")]);
-        let error = find(&["gone.sarif"]).unwrap_err().to_string();
-        assert!(
-            error.starts_with("sonar.sarifReportPaths: the report 'gone.sarif' does not exist"),
-            "{error}"
-        );
-        assert_eq!(warnings, ["sonar.sarifReportPaths: no file matches 'no/*.sarif'"]);
-    }
 }

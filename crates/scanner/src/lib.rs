@@ -1,6 +1,6 @@
 //! The client side: reads properties, walks files, imports tool output, builds and submits the report, waits for the gate.
 //!
-//! The binary parses flags, fills a [`Properties`] and calls [`scan`]; everything it shows comes through a [`Progress`]. Property names
+//! The binary parses flags, fills a [`Properties`] and calls [`scan()`]; everything it shows comes through a [`Progress`]. Property names
 //! are the official ones, so that a project's configuration works unchanged.
 //!
 //! ```no_run
@@ -16,24 +16,29 @@
 //! ```
 
 mod build;
+mod build_file;
 pub mod ci;
 mod client;
 pub mod config;
 mod convert;
 pub mod files;
+mod find_reports;
 pub mod import;
 pub mod java_properties;
 pub mod languages;
 mod line_map;
 pub mod lines;
+mod notes;
 pub mod paths;
 pub mod patterns;
+mod prepare;
 pub mod progress;
 pub mod properties;
 pub mod scan;
 #[cfg(test)]
 mod scan_tests;
 pub mod scm;
+mod sniff;
 mod submit;
 #[cfg(test)]
 mod submit_tests;
@@ -43,8 +48,10 @@ pub mod text;
 pub use build::{BuildError, Totals};
 pub use client::ClientError;
 pub use config::{Config, ConfigError, Target};
-pub use import::{GENERIC_ISSUES_PROPERTY, ImportFailure, ReportCount, SARIF_PROPERTY, sniff_coverage};
+pub use import::{GENERIC_ISSUES_PROPERTY, ImportFailure, ReportCount, SARIF_PROPERTY};
+pub use prepare::{Prepared, prepare};
 pub use progress::{Level, Phase, Progress, Quiet};
 pub use properties::{Environment, Properties, PropertiesError};
-pub use scan::{EXIT_FAILED, EXIT_GATE_FAILED, EXIT_OK, Prepared, ScanError, ScanOptions, ScanOutcome, prepare, scan};
+pub use scan::{EXIT_FAILED, EXIT_GATE_FAILED, EXIT_OK, ScanError, ScanOptions, ScanOutcome, scan};
+pub use sniff::sniff_coverage;
 pub use submit::{FailedCondition, GateResult, SubmitError, Submitted};
