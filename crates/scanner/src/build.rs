@@ -105,7 +105,7 @@ pub(crate) fn write<W: Write + Seek>(
                     included.iter().copied().skip(thread).step_by(threads),
                     refs,
                     &sender,
-                )
+                );
             });
         }
         for position in 0..included.len() {

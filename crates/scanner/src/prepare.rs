@@ -75,7 +75,7 @@ pub(crate) fn prepare_with(options: &ScanOptions, config: Config) -> Result<Prep
         std::path::absolute(properties.base_dir(&options.base_dir)).unwrap_or_else(|_| config.base_dir.clone());
     let resolver = Resolver::new(&config.base_dir, &given_base, &files);
     let mut imports = reports.read(&resolver, &files, config.encoding, |done| {
-        progress.advance(Phase::Imports, done)
+        progress.advance(Phase::Imports, done);
     })?;
     warnings.append(&mut imports.warnings);
     progress.finish(Phase::Imports);
