@@ -266,6 +266,9 @@ fn new_issue(
         Some(change) if backdated => change.date.min(setting.date),
         _ => setting.date,
     };
+    // The start of new code counts in whole seconds, and so does what is compared with it: else everything that the
+    // analysis of that second found would be newer than itself.
+    let created_at = created_at.truncated_to_seconds();
     let author = raw
         .range
         .and_then(|range| file.changes.get(range.start_line as usize - 1))

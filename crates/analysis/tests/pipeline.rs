@@ -47,7 +47,11 @@ async fn the_whole_story_goes_the_same_way_on_both_engines(#[case] engine: Engin
     assert_eq!(lab.gate_status().await.as_deref(), Some("ERROR"));
     assert_eq!(lab.measures().await.int("new_violations"), Some(1));
     assert_eq!(lab.measures().await.int("violations"), Some(2));
-    assert_eq!(lab.measures().await.get("duplicated_lines"), None, "nobody looked for duplicates");
+    assert_eq!(
+        lab.measures().await.get("duplicated_lines"),
+        None,
+        "nobody looked for duplicates"
+    );
 
     let trouble = lab.issues("src/b.rs").await.remove(0);
     let changed = lab

@@ -142,7 +142,10 @@ impl Flags {
             ("admin-token", token.to_owned()),
             ("admin-password", token.to_owned()),
         ];
-        Self { file: None, values: BTreeMap::from(said) }
+        Self {
+            file: None,
+            values: BTreeMap::from(said),
+        }
     }
 }
 
@@ -153,15 +156,21 @@ impl Args for Flags {
             .value_name("FILE")
             .value_parser(clap::value_parser!(PathBuf))
             .help("The configuration file; gatehook.toml in the current folder, if there is one, unless said");
-        OPTIONS.iter().filter(|option| !option.secret).fold(command.arg(file), |command, option| {
-            let default = option.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
-            command.arg(
-                Arg::new(option.name)
-                    .long(option.name)
-                    .value_name(option.value)
-                    .help(format!("{}{default} [env: {}]", option.help, option.variable())),
-            )
-        })
+        OPTIONS
+            .iter()
+            .filter(|option| !option.secret)
+            .fold(command.arg(file), |command, option| {
+                let default = option
+                    .default
+                    .map(|default| format!(" [default: {default}]"))
+                    .unwrap_or_default();
+                command.arg(
+                    Arg::new(option.name)
+                        .long(option.name)
+                        .value_name(option.value)
+                        .help(format!("{}{default} [env: {}]", option.help, option.variable())),
+                )
+            })
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -298,7 +307,10 @@ impl Settings {
         if let Some(url) = self.text("public-url") {
             let parsed: Option<url::Url> = url.parse().ok();
             if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
-                bail!("public-url is '{}', it must be an http:// or https:// URL", shown_url(url));
+                bail!(
+                    "public-url is '{}', it must be an http:// or https:// URL",
+                    shown_url(url)
+                );
             }
         }
         if let Some((token, source)) = self.values.get("admin-token")
@@ -325,21 +337,31 @@ fn shown_url(text: &str) -> String {
 /// mistake does not pass for a setting.
 fn read_file(path: &Path) -> Result<BTreeMap<String, String>> {
     let shown = path.display();
-    let size = std::fs::metadata(path).with_context(|| format!("cannot read the configuration file {shown}"))?.len();
+    let size = std::fs::metadata(path)
+        .with_context(|| format!("cannot read the configuration file {shown}"))?
+        .len();
     if size > MAX_FILE {
         bail!("the configuration file {shown} is larger than {MAX_FILE} bytes");
     }
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the configuration file {shown}"))?;
     // The parser's message quotes the line, which may hold a secret; the place is enough to find it.
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        anyhow::anyhow!("the configuration file {shown} is not valid TOML at line {line}: {}", error.message())
+        let line = error
+            .span()
+            .map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        anyhow::anyhow!(
+            "the configuration file {shown} is not valid TOML at line {line}: {}",
+            error.message()
+        )
     })?;
     let mut values = BTreeMap::new();
     for (name, value) in table {
         if !OPTIONS.iter().any(|option| option.name == name) {
             let known: Vec<&str> = OPTIONS.iter().map(|option| option.name).collect();
-            bail!("the configuration file {shown} has the unknown option '{name}'; known are: {}", known.join(", "));
+            bail!(
+                "the configuration file {shown} has the unknown option '{name}'; known are: {}",
+                known.join(", ")
+            );
         }
         let value = match value {
             toml::Value::String(text) => text,
@@ -361,9 +383,18 @@ mod tests {
         let path = folder.path().join("gatehook.toml");
         std::fs::write(&path, file).unwrap();
         let values = flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        Settings::resolve_with(&Flags { file: Some(path), values }, |name| {
-            variables.iter().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned())
-        })
+        Settings::resolve_with(
+            &Flags {
+                file: Some(path),
+                values,
+            },
+            |name| {
+                variables
+                    .iter()
+                    .find(|(found, _)| *found == name)
+                    .map(|(_, value)| (*value).to_owned())
+            },
+        )
     }
 
     fn option(name: &str) -> &'static Opt {
@@ -373,8 +404,12 @@ mod tests {
     #[test]
     fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
         let file = "listen = '0.0.0.0:1'\nworkers = 3\ndata-dir = 'from-file'";
-        let settings = resolved(&[("listen", "[::1]:3")], &[("GATEHOOK_LISTEN", "x:2"), ("GATEHOOK_DATA_DIR", "env")], file)
-            .unwrap();
+        let settings = resolved(
+            &[("listen", "[::1]:3")],
+            &[("GATEHOOK_LISTEN", "x:2"), ("GATEHOOK_DATA_DIR", "env")],
+            file,
+        )
+        .unwrap();
         assert_eq!(settings.text("listen"), Some("[::1]:3"));
         assert_eq!(settings.text("data-dir"), Some("env"));
         assert_eq!(settings.shown(option("data-dir")).1, "GATEHOOK_DATA_DIR");
@@ -384,8 +419,10 @@ mod tests {
 
     #[test]
     fn secrets_and_passwords_are_not_shown() {
-        let variables =
-            [("GATEHOOK_ADMIN_TOKEN", "0123456789abcdef"), ("GATEHOOK_DATABASE", "postgres://u:hunter2@db/gatehook")];
+        let variables = [
+            ("GATEHOOK_ADMIN_TOKEN", "0123456789abcdef"),
+            ("GATEHOOK_DATABASE", "postgres://u:hunter2@db/gatehook"),
+        ];
         let settings = resolved(&[], &variables, "").unwrap();
         assert_eq!(settings.shown(option("admin-token")).0, "(secret)");
         let shown = settings.shown(option("database")).0;

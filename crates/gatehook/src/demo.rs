@@ -61,15 +61,28 @@ struct Stage {
 /// Tells the story.
 pub(crate) async fn demo(options: &Options) -> Result<ExitCode> {
     let mut stage = Stage::build().await?;
-    stage.python_shop().await.context("the story of python-shop did not go as it should")?;
-    stage.ts_ledger().await.context("the story of ts-ledger did not go as it should")?;
+    stage
+        .python_shop()
+        .await
+        .context("the story of python-shop did not go as it should")?;
+    stage
+        .ts_ledger()
+        .await
+        .context("the story of ts-ledger did not go as it should")?;
     say(&format!(
         "\nAll of it was seen: five calls, every signature valid, every verdict as it should be. Your own: `gatehook serve`, then\n\
          `gatehook scan --server URL --token T --project KEY --sarif a.sarif --coverage lcov.info` in your code base.{}",
-        if options.stay { format!("\n\nThe server stays at {} until Ctrl-C.", stage.server.url()) } else { String::new() }
+        if options.stay {
+            format!("\n\nThe server stays at {} until Ctrl-C.", stage.server.url())
+        } else {
+            String::new()
+        }
     ))?;
     if options.stay {
-        say(&format!("Log in as admin with the password {}", stage.token.expose_secret()))?;
+        say(&format!(
+            "Log in as admin with the password {}",
+            stage.token.expose_secret()
+        ))?;
         tokio::signal::ctrl_c().await?;
     }
     stage.server.stop().await?;
@@ -86,7 +99,10 @@ fn say(text: &str) -> Result<()> {
 impl Stage {
     async fn build() -> Result<Self> {
         let ambient = crate::ambient::system();
-        let folder = tempfile::Builder::new().prefix("gatehook-demo-").tempdir().context("no temporary folder")?;
+        let folder = tempfile::Builder::new()
+            .prefix("gatehook-demo-")
+            .tempdir()
+            .context("no temporary folder")?;
         let token = SecretString::from(format!("squ_{}", ambient.random_hex(20)));
         let secret = SecretString::from(ambient.random_hex(16));
         let data_dir = folder.path().join("data");
@@ -95,13 +111,30 @@ impl Stage {
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let receiver = Receiver::start(anywhere, StatusCode::OK, Duration::ZERO).await?;
         let api = Api::new(&server.url(), token.clone());
-        let mut stage = Self { server, api, token, receiver, secret, ambient, folder, heading: 0 };
+        let mut stage = Self {
+            server,
+            api,
+            token,
+            receiver,
+            secret,
+            ambient,
+            folder,
+            heading: 0,
+        };
         stage.title("A server and a receiver of webhooks, both on this machine")?;
-        say(&format!("   server    {} (its data in a temporary folder, gone afterwards)", stage.server.url()))?;
+        say(&format!(
+            "   server    {} (its data in a temporary folder, gone afterwards)",
+            stage.server.url()
+        ))?;
         say(&format!("   receiver  {}", stage.hook_url()))?;
-        stage.api.post("settings/set", &[("key", "sonar.validateWebhooks"), ("value", "false")]).await?;
-        say("   The setting sonar.validateWebhooks is switched off here, because the receiver has a local address, which webhooks\n   \
-             must not have otherwise: no webhook can be used to reach what only the server can reach.")?;
+        stage
+            .api
+            .post("settings/set", &[("key", "sonar.validateWebhooks"), ("value", "false")])
+            .await?;
+        say(
+            "   The setting sonar.validateWebhooks is switched off here, because the receiver has a local address, which webhooks\n   \
+             must not have otherwise: no webhook can be used to reach what only the server can reach.",
+        )?;
         Ok(stage)
     }
 
@@ -119,7 +152,12 @@ impl Stage {
     async fn python_shop(&mut self) -> Result<()> {
         let code = code::unpack("python-shop", self.folder.path())?;
         self.title("The project python-shop gets a webhook with a secret")?;
-        self.api.post("projects/create", &[("project", "python-shop"), ("name", "Python Shop")]).await?;
+        self.api
+            .post(
+                "projects/create",
+                &[("project", "python-shop"), ("name", "Python Shop")],
+            )
+            .await?;
         let hook = [
             ("project", "python-shop"),
             ("name", "ci"),
@@ -131,14 +169,20 @@ impl Stage {
         self.title("First analysis, version 1.0: what is there is there; nothing is new code yet")?;
         let last_week = self.ambient.now().minus(LAST_WEEK);
         code.commit("v1", last_week.minus(Duration::from_secs(3600)))?;
-        self.scan(code.path(), "reports/ruff.sarif and bandit.sarif, coverage.xml", Some(last_week)).await?;
+        self.scan(
+            code.path(),
+            "reports/ruff.sarif and bandit.sarif, coverage.xml",
+            Some(last_week),
+        )
+        .await?;
         let call = self.call().await?;
         self.expect(&call, "SUCCESS", Some("OK"))?;
         self.show_gate(&call)?;
 
         self.title("Second analysis, version 1.1: one new finding, and the gate fails")?;
         code.commit("v2", self.ambient.now())?;
-        self.scan(code.path(), "reports/ruff.sarif and bandit.sarif, coverage.xml", None).await?;
+        self.scan(code.path(), "reports/ruff.sarif and bandit.sarif, coverage.xml", None)
+            .await?;
         let call = self.call().await?;
         self.expect(&call, "SUCCESS", Some("ERROR"))?;
         self.show_gate(&call)?;
@@ -147,17 +191,40 @@ impl Stage {
         self.title("A person looks at the new finding, and it is none")?;
         let found = self
             .api
-            .get("issues/search", &[("componentKeys", "python-shop"), ("inNewCodePeriod", "true"), ("resolved", "false")])
+            .get(
+                "issues/search",
+                &[
+                    ("componentKeys", "python-shop"),
+                    ("inNewCodePeriod", "true"),
+                    ("resolved", "false"),
+                ],
+            )
             .await?;
         let issues = found["issues"].as_array().context("issues/search has no issues")?;
         ensure!(!issues.is_empty(), "there is no new finding");
         for issue in issues {
             let text = |name: &str| issue[name].as_str().unwrap_or_default().to_owned();
-            say(&format!("   {} {}:{}  {}", text("rule"), text("component"), issue["line"], text("message")))?;
-            say("   It is an MD5 of a receipt's text as the key of a cache in memory: nothing that an attacker could use.")?;
-            say(&format!("   POST /api/issues/do_transition  issue={}  transition=falsepositive", text("key")))?;
+            say(&format!(
+                "   {} {}:{}  {}",
+                text("rule"),
+                text("component"),
+                issue["line"],
+                text("message")
+            ))?;
+            say(
+                "   It is an MD5 of a receipt's text as the key of a cache in memory: nothing that an attacker could use.",
+            )?;
+            say(&format!(
+                "   POST /api/issues/do_transition  issue={}  transition=falsepositive",
+                text("key")
+            ))?;
             let key = text("key");
-            self.api.post("issues/do_transition", &[("issue", &key), ("transition", "falsepositive")]).await?;
+            self.api
+                .post(
+                    "issues/do_transition",
+                    &[("issue", &key), ("transition", "falsepositive")],
+                )
+                .await?;
         }
         let call = self.call().await?;
         self.expect(&call, "SUCCESS", Some("OK"))?;
@@ -170,11 +237,16 @@ impl Stage {
     async fn ts_ledger(&mut self) -> Result<()> {
         let code = code::unpack("ts-ledger", self.folder.path())?;
         self.title("The project ts-ledger, and a global webhook that hears of every project")?;
-        let hook = [("name", "everything"), ("url", &self.hook_url()), ("secret", self.secret.expose_secret())];
+        let hook = [
+            ("name", "everything"),
+            ("url", &self.hook_url()),
+            ("secret", self.secret.expose_secret()),
+        ];
         self.api.post("webhooks/create", &hook).await?;
         let last_week = self.ambient.now().minus(LAST_WEEK);
         code.commit("v1", last_week.minus(Duration::from_secs(3600)))?;
-        self.scan(code.path(), "reports/eslint.sarif, lcov.info", Some(last_week)).await?;
+        self.scan(code.path(), "reports/eslint.sarif, lcov.info", Some(last_week))
+            .await?;
         let call = self.call().await?;
         self.expect(&call, "SUCCESS", Some("OK"))?;
         code.commit("v2", self.ambient.now())?;
@@ -203,24 +275,42 @@ impl Stage {
             outcome.totals.files, outcome.totals.ncloc, outcome.totals.issues
         ))?;
         let task = self.api.wait_for_task(&outcome.task_id, PATIENCE).await?;
-        ensure!(task["status"] == "SUCCESS", "the task ended with {}: {}", task["status"], task["errorMessage"]);
+        ensure!(
+            task["status"] == "SUCCESS",
+            "the task ended with {}: {}",
+            task["status"],
+            task["errorMessage"]
+        );
         Ok(())
     }
 
     /// The next call the receiver gets.
     async fn call(&mut self) -> Result<Call> {
         let waited = tokio::time::timeout(PATIENCE, self.receiver.calls.recv()).await;
-        waited.ok().flatten().with_context(|| format!("no call came within {} s", PATIENCE.as_secs()))
+        waited
+            .ok()
+            .flatten()
+            .with_context(|| format!("no call came within {} s", PATIENCE.as_secs()))
     }
 
     /// Checks a call: signed with the secret, and saying what it should.
     fn expect(&self, call: &Call, status: &str, gate: Option<&str>) -> Result<()> {
-        ensure!(call.signature(Some(&self.secret)) == Signature::Valid, "the signature of the call is not valid");
+        ensure!(
+            call.signature(Some(&self.secret)) == Signature::Valid,
+            "the signature of the call is not valid"
+        );
         let body: Value = serde_json::from_slice(&call.body).context("the call's body is no JSON")?;
-        ensure!(body["status"] == status, "the call says that the task's status is {}, not {status}", body["status"]);
+        ensure!(
+            body["status"] == status,
+            "the call says that the task's status is {}, not {status}",
+            body["status"]
+        );
         let said = body["qualityGate"]["status"].as_str();
         if said != gate {
-            bail!("the call says that the gate is {said:?}, not {gate:?}: {}", indented(&body.to_string()));
+            bail!(
+                "the call says that the gate is {said:?}, not {gate:?}: {}",
+                indented(&body.to_string())
+            );
         }
         Ok(())
     }
@@ -229,9 +319,17 @@ impl Stage {
         let body: Value = serde_json::from_slice(&call.body)?;
         let gate = &body["qualityGate"];
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-        say(&format!("   Quality gate '{}': {}", text(&gate["name"]), coloured(&text(&gate["status"]))))?;
+        say(&format!(
+            "   Quality gate '{}': {}",
+            text(&gate["name"]),
+            coloured(&text(&gate["status"]))
+        ))?;
         for condition in gate["conditions"].as_array().into_iter().flatten() {
-            let fails_when = if condition["operator"] == "GREATER_THAN" { "above" } else { "below" };
+            let fails_when = if condition["operator"] == "GREATER_THAN" {
+                "above"
+            } else {
+                "below"
+            };
             say(&format!(
                 "     {:<32} {:>8}   fails {fails_when} {:<4}  {}",
                 text(&condition["metric"]),

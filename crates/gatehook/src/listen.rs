@@ -56,7 +56,10 @@ pub(crate) struct Call {
 impl Call {
     /// A header's value.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// Whether the call is signed with the secret.
@@ -112,7 +115,9 @@ struct Shared {
 impl Receiver {
     /// Starts a receiver.
     pub(crate) async fn start(listen: SocketAddr, status: StatusCode, delay: Duration) -> Result<Self> {
-        let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr()?;
         let (sender, calls) = mpsc::channel(WAITING);
         let app = Router::new()
@@ -131,9 +136,18 @@ impl Receiver {
 async fn receive(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let headers = headers
         .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
         .collect();
-    let call = Call { path: uri.path().to_owned(), headers, body: body.to_vec() };
+    let call = Call {
+        path: uri.path().to_owned(),
+        headers,
+        body: body.to_vec(),
+    };
     // Nobody takes calls any more only when the program ends.
     let _ = shared.sender.send(call).await;
     tokio::time::sleep(shared.delay).await;
@@ -148,7 +162,11 @@ pub(crate) async fn listen(options: Options) -> Result<()> {
     let status = StatusCode::from_u16(options.status).context("status")?;
     let mut receiver = Receiver::start(options.listen, status, Duration::from_millis(options.delay)).await?;
     if !options.json {
-        writeln!(anstream::stdout(), "Listening at http://{}/ (Ctrl-C ends)", receiver.address)?;
+        writeln!(
+            anstream::stdout(),
+            "Listening at http://{}/ (Ctrl-C ends)",
+            receiver.address
+        )?;
     }
     let mut left = options.count;
     while left != Some(0) {
@@ -170,8 +188,11 @@ pub(crate) async fn listen(options: Options) -> Result<()> {
 }
 
 fn as_json(call: &Call, secret: Option<&SecretString>) -> serde_json::Value {
-    let headers: serde_json::Map<String, serde_json::Value> =
-        call.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let headers: serde_json::Map<String, serde_json::Value> = call
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().into()))
+        .collect();
     serde_json::json!({
         "path": call.path,
         "signature": call.signature(secret).as_str(),
@@ -181,11 +202,19 @@ fn as_json(call: &Call, secret: Option<&SecretString>) -> serde_json::Value {
 }
 
 /// Prints a call as a person wants to read it: request line, headers, body, and what the signature is worth.
-pub(crate) fn print_call(out: &mut impl std::io::Write, call: &Call, secret: Option<&SecretString>) -> std::io::Result<()> {
+pub(crate) fn print_call(
+    out: &mut impl std::io::Write,
+    call: &Call,
+    secret: Option<&SecretString>,
+) -> std::io::Result<()> {
     writeln!(out, "POST {}", call.path)?;
     for (name, value) in &call.headers {
         // Credentials of the webhook's URL arrive here; a terminal is no place for them.
-        let shown = if name.eq_ignore_ascii_case("authorization") { "(not shown)" } else { value };
+        let shown = if name.eq_ignore_ascii_case("authorization") {
+            "(not shown)"
+        } else {
+            value
+        };
         writeln!(out, "{name}: {shown}")?;
     }
     writeln!(out)?;

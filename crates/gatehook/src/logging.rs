@@ -6,7 +6,8 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 /// Starts logging. A filter that cannot be read is an error, not silence.
 pub(crate) fn start(filter: &str, json: bool) -> Result<()> {
-    let filter = EnvFilter::try_new(filter).with_context(|| format!("log is '{filter}', which is no filter of log lines"))?;
+    let filter =
+        EnvFilter::try_new(filter).with_context(|| format!("log is '{filter}', which is no filter of log lines"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

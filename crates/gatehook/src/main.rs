@@ -104,11 +104,17 @@ fn run(command: Command) -> Result<ExitCode> {
 }
 
 fn start_logging(settings: &Settings) -> Result<()> {
-    logging::start(settings.text("log").unwrap_or("info"), settings.text("log-format") == Some("json"))
+    logging::start(
+        settings.text("log").unwrap_or("info"),
+        settings.text("log-format") == Some("json"),
+    )
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
 }
 
 fn show_config(settings: &Settings) -> Result<()> {

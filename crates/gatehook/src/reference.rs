@@ -62,8 +62,14 @@ fn configuration() -> String {
          |---|---|---|---|---|\n"
     );
     for option in OPTIONS {
-        let flag = if option.secret { "(none)".to_owned() } else { format!("`--{} {}`", option.name, option.value) };
-        let default = option.default.map_or_else(String::new, |default| format!("`{default}`"));
+        let flag = if option.secret {
+            "(none)".to_owned()
+        } else {
+            format!("`--{} {}`", option.name, option.value)
+        };
+        let default = option
+            .default
+            .map_or_else(String::new, |default| format!("`{default}`"));
         text.push_str(&format!(
             "| {} | `{}` | `{}` | {default} | {} |\n",
             flag.replace('|', "\\|"),

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use gatehook_scanner::{
-    Environment, GENERIC_ISSUES_PROPERTY, Level, Phase, Progress, Properties, SARIF_PROPERTY, ScanOptions, sniff_coverage,
+    Environment, GENERIC_ISSUES_PROPERTY, Level, Phase, Progress, Properties, SARIF_PROPERTY, ScanOptions,
+    sniff_coverage,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -60,8 +61,13 @@ pub(crate) async fn scan(options: Options) -> Result<ExitCode> {
     let mut properties = Properties::load(&started_in, &options.define, &environment)?;
     apply(&options, &mut properties)?;
     let progress = Arc::new(Shown::new(std::io::stderr().is_terminal()));
-    let wanted =
-        ScanOptions::new(started_in, properties, environment, crate::ambient::system(), Arc::<Shown>::clone(&progress));
+    let wanted = ScanOptions::new(
+        started_in,
+        properties,
+        environment,
+        crate::ambient::system(),
+        Arc::<Shown>::clone(&progress),
+    );
     let cancel = wanted.cancel.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -122,7 +128,10 @@ impl Shown {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        Self { bar, phase: Mutex::new(None) }
+        Self {
+            bar,
+            phase: Mutex::new(None),
+        }
     }
 }
 

@@ -40,10 +40,22 @@ pub(crate) async fn serve(settings: &Settings) -> Result<()> {
     let running = Running::start(settings, crate::ambient::system()).await?;
     let mut out = anstream::stdout();
     if let Some(password) = &running.generated_password {
-        writeln!(out, "First start: the user admin has the password {}", password.expose_secret())?;
-        writeln!(out, "It is shown this once; set your own with GATEHOOK_ADMIN_PASSWORD before the first start.")?;
+        writeln!(
+            out,
+            "First start: the user admin has the password {}",
+            password.expose_secret()
+        )?;
+        writeln!(
+            out,
+            "It is shown this once; set your own with GATEHOOK_ADMIN_PASSWORD before the first start."
+        )?;
     }
-    writeln!(out, "Gatehook {} is ready at {}", gatehook_server::VERSION, running.url())?;
+    writeln!(
+        out,
+        "Gatehook {} is ready at {}",
+        gatehook_server::VERSION,
+        running.url()
+    )?;
     out.flush()?;
     stop_signal().await?;
     tracing::info!("told to stop; running requests, analyses and calls are ended first, a second signal ends at once");
@@ -67,7 +79,9 @@ impl Running {
         let single = url.sqlite_path().is_some();
         let mut config = StoreConfig::new(url, secret_key);
         config.postgres_connections = settings.number("postgres-connections", 1, 256)? as usize;
-        let store = Store::open(config, ambient.clone()).await.context("cannot open the database")?;
+        let store = Store::open(config, ambient.clone())
+            .await
+            .context("cannot open the database")?;
         let generated_password = gatehook_server::first_start(&store, settings.secret("admin-password"))
             .await
             .context("cannot prepare the first start")?;
@@ -98,10 +112,14 @@ impl Running {
             limits: gatehook_analysis::worker::Limits::default(),
             urls: urls.clone(),
         };
-        let workers = Workers::start(&store, &worker_config, &on_event).await.context("cannot start the workers")?;
+        let workers = Workers::start(&store, &worker_config, &on_event)
+            .await
+            .context("cannot start the workers")?;
         let wake_workers = workers.waker();
-        let wakers =
-            Wakers { deliveries: Arc::new(move || wake_engine.wake()), tasks: Arc::new(move || wake_workers.wake()) };
+        let wakers = Wakers {
+            deliveries: Arc::new(move || wake_engine.wake()),
+            tasks: Arc::new(move || wake_workers.wake()),
+        };
         let state = AppState::new(
             store.clone(),
             ServerConfig {
@@ -116,7 +134,15 @@ impl Running {
         let stop = CancellationToken::new();
         let http = tokio::spawn(gatehook_server::serve(listener, state, stop.clone().cancelled_owned()));
         tracing::info!(%address, version = gatehook_server::VERSION, "serving");
-        Ok(Self { address, generated_password, stop, http, workers, engine, store })
+        Ok(Self {
+            address,
+            generated_password,
+            stop,
+            http,
+            workers,
+            engine,
+            store,
+        })
     }
 
     /// The address as a URL.
@@ -199,7 +225,9 @@ fn make_private_folder(path: &Path) -> Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).with_context(|| format!("cannot make the folder {}", path.display()))
+    builder
+        .create(path)
+        .with_context(|| format!("cannot make the folder {}", path.display()))
 }
 
 /// Removes what an earlier process left behind when it was killed. Only the holder of the database may: other nodes have
@@ -211,7 +239,11 @@ fn clear_folder(path: &Path, single: bool) -> Result<()> {
     let entries = std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
     for entry in entries.flatten() {
         let left: PathBuf = entry.path();
-        let gone = if left.is_dir() { std::fs::remove_dir_all(&left) } else { std::fs::remove_file(&left) };
+        let gone = if left.is_dir() {
+            std::fs::remove_dir_all(&left)
+        } else {
+            std::fs::remove_file(&left)
+        };
         if let Err(error) = gone {
             tracing::warn!(file = %left.display(), %error, "a left-over temporary file cannot be removed");
         }

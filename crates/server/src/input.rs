@@ -164,7 +164,8 @@ async fn save(state: &AppState, mut field: Field<'_>) -> Result<tempfile::TempPa
         size += chunk.len() as u64;
         if size > most {
             return Err(ApiError::TooLarge(format!(
-                "The report is larger than the {most} bytes that are accepted"
+                "The report is larger than {} MiB, the most that is accepted",
+                most / (1024 * 1024)
             )));
         }
         file.write_all(&chunk).await.map_err(ApiError::unknown)?;

@@ -255,7 +255,8 @@ pub fn count_pending(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
 /// Since when the task waits that has waited longest, of one project or of all.
 pub fn oldest_pending(tx: &mut Tx<'_>, project: Option<&ProjectId>) -> Result<Option<Timestamp>, StoreError> {
     let mut sql = Sql::new("SELECT MIN(submitted_at) FROM task");
-    sql.and("status IN ('PENDING', 'IN_PROGRESS')").and("status = 'PENDING'");
+    sql.and("status IN ('PENDING', 'IN_PROGRESS')")
+        .and("status = 'PENDING'");
     if let Some(project) = project {
         sql.and("project_id = ").bind(project);
     }

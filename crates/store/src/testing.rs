@@ -104,6 +104,15 @@ async fn open_config(config: StoreConfig, database: Option<TestDatabase>) -> Tes
     }
 }
 
+impl TestDatabase {
+    /// Its address, for a program that is started on it.
+    pub fn url(&self) -> String {
+        let mut url = url::Url::parse(&self.server).expect("a postgres:// URL");
+        url.set_path(&self.name);
+        url.to_string()
+    }
+}
+
 fn admin(server: &str, sql: &str) -> Result<(), postgres::Error> {
     postgres::Client::connect(server, postgres::NoTls)?.batch_execute(sql)
 }

@@ -16,7 +16,11 @@ pub(super) struct Api {
 impl Api {
     /// A client of the server at `base`.
     pub(super) fn new(base: &str, token: SecretString) -> Self {
-        Self { client: reqwest::Client::new(), base: base.to_owned(), token }
+        Self {
+            client: reqwest::Client::new(),
+            base: base.to_owned(),
+            token,
+        }
     }
 
     /// Asks for something.
@@ -27,7 +31,9 @@ impl Api {
 
     /// Changes something.
     pub(super) async fn post(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Value> {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(parameters)
+            .finish();
         let request = self
             .client
             .post(format!("{}/api/{action}", self.base))
@@ -43,7 +49,11 @@ impl Api {
         if !status.is_success() {
             bail!("api/{action} answered {status}: {text}");
         }
-        if text.is_empty() { Ok(Value::Null) } else { serde_json::from_str(&text).context("the answer is no JSON") }
+        if text.is_empty() {
+            Ok(Value::Null)
+        } else {
+            serde_json::from_str(&text).context("the answer is no JSON")
+        }
     }
 
     /// Waits until a task has ended.

@@ -33,11 +33,17 @@ impl Code {
     /// Puts a version into the folder and commits it with a date.
     pub(super) fn commit(&self, version: &str, date: Timestamp) -> Result<()> {
         let source = format!("{}/{version}", self.name);
-        let folder = EXAMPLES.get_dir(&source).with_context(|| format!("the program has no {source}"))?;
+        let folder = EXAMPLES
+            .get_dir(&source)
+            .with_context(|| format!("the program has no {source}"))?;
         for entry in std::fs::read_dir(&self.path)?.flatten() {
             if entry.file_name() != ".git" {
                 let path = entry.path();
-                if path.is_dir() { std::fs::remove_dir_all(&path)? } else { std::fs::remove_file(&path)? }
+                if path.is_dir() {
+                    std::fs::remove_dir_all(&path)?
+                } else {
+                    std::fs::remove_file(&path)?
+                }
             }
         }
         write(folder, folder.path(), &self.path)?;
@@ -54,16 +60,27 @@ impl Code {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .envs([("GIT_AUTHOR_NAME", "Ada"), ("GIT_AUTHOR_EMAIL", "ada@example.org")])
-            .envs([("GIT_COMMITTER_NAME", "Ada"), ("GIT_COMMITTER_EMAIL", "ada@example.org")])
+            .envs([
+                ("GIT_COMMITTER_NAME", "Ada"),
+                ("GIT_COMMITTER_EMAIL", "ada@example.org"),
+            ])
             .env_remove("GIT_DIR")
             .env_remove("GIT_WORK_TREE")
             .stdin(Stdio::null());
         if let Some(date) = date {
-            command.env("GIT_AUTHOR_DATE", date.to_string()).env("GIT_COMMITTER_DATE", date.to_string());
+            command
+                .env("GIT_AUTHOR_DATE", date.to_string())
+                .env("GIT_COMMITTER_DATE", date.to_string());
         }
-        let output = command.output().context("git is needed for the demo's code bases and cannot be started")?;
+        let output = command
+            .output()
+            .context("git is needed for the demo's code bases and cannot be started")?;
         if !output.status.success() {
-            bail!("git {} failed: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "git {} failed: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
         Ok(())
     }

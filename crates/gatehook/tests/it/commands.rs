@@ -1,0 +1,67 @@
+//! The other commands.
+
+use crate::harness::{gatehook, run};
+
+#[test]
+fn the_demo_ends_well_and_tells_the_whole_story() {
+    let (code, output, errors) = run(gatehook().arg("demo"));
+    assert_eq!(code, 0, "{output}\n{errors}");
+    for line in [
+        "Quality gate 'Sonar way': ERROR",
+        "x-sonarqube-project: python-shop",
+        "transition=falsepositive",
+        "x-gatehook-event: gate.changed",
+        "sonar.validateWebhooks is switched off",
+        "the value of the header: valid",
+        "All of it was seen",
+    ] {
+        assert!(output.contains(line), "'{line}' is missing in\n{output}");
+    }
+    assert!(!output.contains('\u{1b}'), "no colours in a pipe");
+}
+
+#[test]
+fn the_configuration_is_shown_with_its_sources_and_without_secrets() {
+    let (code, output, _) = run(gatehook()
+        .args(["config", "--listen", "127.0.0.1:1234"])
+        .env("GATEHOOK_DATABASE", "postgres://gatehook:hunter2@db/gatehook")
+        .env("GATEHOOK_ADMIN_TOKEN", "0123456789abcdef"));
+    assert_eq!(code, 0);
+    assert!(
+        output
+            .lines()
+            .any(|line| line.starts_with("listen") && line.ends_with("# flag")),
+        "{output}"
+    );
+    assert!(
+        output.contains("# GATEHOOK_DATABASE") && output.contains("# default"),
+        "{output}"
+    );
+    assert!(
+        !output.contains("hunter2") && !output.contains("0123456789abcdef"),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_said_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gatehook.toml");
+    std::fs::write(&file, "listn = '127.0.0.1:1'\n").unwrap();
+    let (code, _, errors) = run(gatehook()
+        .args(["serve", "--config"])
+        .arg(&file)
+        .current_dir(folder.path()));
+    assert_eq!(code, 1);
+    assert!(errors.contains("unknown option 'listn'"), "{errors}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was made");
+}
+
+#[test]
+fn the_version_is_the_products_own() {
+    let (code, output, _) = run(gatehook().arg("--version"));
+    assert_eq!(
+        (code, output.trim()),
+        (0, concat!("gatehook ", env!("CARGO_PKG_VERSION")))
+    );
+}

@@ -1,0 +1,98 @@
+//! The first start, the next ones, and the end.
+
+use crate::harness::{Server, TOKEN, gatehook, run};
+
+#[tokio::test]
+async fn an_empty_folder_becomes_a_server_whose_password_is_shown_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start_with(&data, |_| ());
+    let password = server
+        .greeting
+        .lines()
+        .find_map(|line| line.rsplit_once("password ").map(|(_, word)| word.to_owned()));
+    let password = password.unwrap_or_else(|| panic!("no password in {}", server.greeting));
+    let (status, body) = server
+        .send(server.anonymous(reqwest::Method::GET, "api/system/status"))
+        .await;
+    assert_eq!(status, 200);
+    assert!(body.contains("\"status\":\"UP\""), "{body}");
+    let search = || server.anonymous(reqwest::Method::GET, "api/projects/search");
+    assert_eq!(server.send(search()).await.0, 401);
+    assert_eq!(server.send(search().basic_auth("admin", Some("wrong"))).await.0, 401);
+    assert_eq!(server.send(search().basic_auth("admin", Some(&password))).await.0, 200);
+    assert!(!server.log().contains(&password), "a password does not belong in a log");
+    assert_eq!(server.stop().await.code(), Some(0));
+
+    let again = Server::start_with(&data, |_| ());
+    assert!(!again.greeting.contains("password"), "{}", again.greeting);
+    let search = again
+        .anonymous(reqwest::Method::GET, "api/projects/search")
+        .basic_auth("admin", Some(&password));
+    assert_eq!(again.send(search).await.0, 200);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn keys_and_database_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let _server = Server::start(&data).await;
+    for file in ["secret.key", "gatehook.db"] {
+        let mode = std::fs::metadata(data.join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{file} has mode {mode:o}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let _server = Server::start(&data).await;
+    let (code, _, errors) = run(gatehook()
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(&data));
+    assert_eq!(code, 1);
+    assert!(errors.contains("in use by another gatehook"), "{errors}");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, _, errors) = run(gatehook()
+        .args(["serve", "--listen", &address, "--data-dir"])
+        .arg(folder.path().join("data")));
+    assert_eq!(code, 1);
+    assert!(errors.contains(&format!("cannot listen on '{address}'")), "{errors}");
+}
+
+#[tokio::test]
+async fn another_key_is_refused_before_anything_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data).await;
+    let hook = [
+        ("name", "n"),
+        ("url", "http://127.0.0.1:1/"),
+        ("secret", "0123456789abcdef"),
+    ];
+    server.post("webhooks/create", &hook).await;
+    server.stop().await;
+    let other = Server::start_with(&data, |command| {
+        command
+            .env("GATEHOOK_ADMIN_TOKEN", TOKEN)
+            .env("GATEHOOK_SECRET_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+    });
+    let request = other
+        .anonymous(reqwest::Method::GET, "api/webhooks/list")
+        .bearer_auth(TOKEN);
+    let (status, body) = other.send(request).await;
+    assert_eq!(status, 500, "{body}");
+    assert!(body.contains("An error has occurred"), "{body}");
+    other.stop().await;
+    let back = Server::start(&data).await;
+    assert_eq!(back.get("webhooks/list", &[]).await["webhooks"][0]["hasSecret"], true);
+}
