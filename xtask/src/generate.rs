@@ -22,6 +22,9 @@ pub(crate) fn generate(check: bool) -> Result<()> {
                 stale.push(path);
             }
         } else {
+            if let Some(folder) = std::path::Path::new(path).parent() {
+                std::fs::create_dir_all(folder)?;
+            }
             std::fs::write(path, text).with_context(|| format!("cannot write {path}"))?;
         }
     }

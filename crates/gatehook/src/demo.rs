@@ -24,9 +24,9 @@ use crate::listen::{Call, Receiver, Signature, indented};
 use crate::serve::Running;
 
 /// How long a step may take before the demo gives up. The whole of it takes some seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long the first analyses lie back. What comes after them is new code.
-const LAST_WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const LAST_WEEK: Duration = Duration::from_hours(7 * 24);
 
 /// How the demo runs.
 #[derive(Debug, Clone, clap::Args)]
@@ -168,7 +168,7 @@ impl Stage {
 
         self.title("First analysis, version 1.0: what is there is there; nothing is new code yet")?;
         let last_week = self.ambient.now().minus(LAST_WEEK);
-        code.commit("v1", last_week.minus(Duration::from_secs(3600)))?;
+        code.commit("v1", last_week.minus(Duration::from_hours(1)))?;
         self.scan(
             code.path(),
             "reports/ruff.sarif and bandit.sarif, coverage.xml",
@@ -177,7 +177,7 @@ impl Stage {
         .await?;
         let call = self.call().await?;
         self.expect(&call, "SUCCESS", Some("OK"))?;
-        self.show_gate(&call)?;
+        Self::show_gate(&call)?;
 
         self.title("Second analysis, version 1.1: one new finding, and the gate fails")?;
         code.commit("v2", self.ambient.now())?;
@@ -185,7 +185,7 @@ impl Stage {
             .await?;
         let call = self.call().await?;
         self.expect(&call, "SUCCESS", Some("ERROR"))?;
-        self.show_gate(&call)?;
+        Self::show_gate(&call)?;
         self.show_call(&call)?;
 
         self.title("A person looks at the new finding, and it is none")?;
@@ -229,7 +229,7 @@ impl Stage {
         let call = self.call().await?;
         self.expect(&call, "SUCCESS", Some("OK"))?;
         say("\n   The gate passes, and the receiver knows at once:")?;
-        self.show_gate(&call)?;
+        Self::show_gate(&call)?;
         self.show_call(&call)
     }
 
@@ -244,7 +244,7 @@ impl Stage {
         ];
         self.api.post("webhooks/create", &hook).await?;
         let last_week = self.ambient.now().minus(LAST_WEEK);
-        code.commit("v1", last_week.minus(Duration::from_secs(3600)))?;
+        code.commit("v1", last_week.minus(Duration::from_hours(1)))?;
         self.scan(code.path(), "reports/eslint.sarif, lcov.info", Some(last_week))
             .await?;
         let call = self.call().await?;
@@ -253,7 +253,7 @@ impl Stage {
         self.scan(code.path(), "reports/eslint.sarif, lcov.info", None).await?;
         let call = self.call().await?;
         self.expect(&call, "SUCCESS", Some("ERROR"))?;
-        self.show_gate(&call)
+        Self::show_gate(&call)
     }
 
     /// Scans a code base as `gatehook scan` does, and waits until the server has analysed it.
@@ -315,7 +315,7 @@ impl Stage {
         Ok(())
     }
 
-    fn show_gate(&self, call: &Call) -> Result<()> {
+    fn show_gate(call: &Call) -> Result<()> {
         let body: Value = serde_json::from_slice(&call.body)?;
         let gate = &body["qualityGate"];
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();

@@ -58,7 +58,20 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => {
+            // Help and version are what was asked for. A wrong command line ends with 1: 2 says that a gate failed.
+            let code = if said.use_stderr() {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::SUCCESS
+            };
+            // Nothing is left to be done about an output that is closed.
+            let _ = said.print();
+            return code;
+        }
+    };
     match run(cli.command) {
         Ok(code) => code,
         Err(error) => {

@@ -1,5 +1,7 @@
 //! The parts of the documentation that come out of the program itself, so that they cannot be wrong.
 
+use std::fmt::Write as _;
+
 use clap::CommandFactory;
 
 use crate::Cli;
@@ -45,7 +47,8 @@ fn cli() -> String {
     for name in names {
         if let Some(sub) = command.find_subcommand_mut(&name) {
             let help = sub.clone().term_width(WIDTH).render_help().to_string();
-            text.push_str(&format!("\n## gatehook {name}\n\n```text\n{help}```\n"));
+            // Writing to a text cannot fail.
+            let _ = write!(text, "\n## gatehook {name}\n\n```text\n{help}```\n");
         }
     }
     let mut lines: Vec<&str> = text.lines().map(str::trim_end).collect();
@@ -70,13 +73,14 @@ fn configuration() -> String {
         let default = option
             .default
             .map_or_else(String::new, |default| format!("`{default}`"));
-        text.push_str(&format!(
-            "| {} | `{}` | `{}` | {default} | {} |\n",
+        let _ = writeln!(
+            text,
+            "| {} | `{}` | `{}` | {default} | {} |",
             flag.replace('|', "\\|"),
             option.variable(),
             option.name,
             option.help.replace('|', "\\|"),
-        ));
+        );
     }
     text
 }

@@ -97,10 +97,13 @@ async fn around(State(state): State<AppState>, mut request: Request, next: Next)
     }
     let status = response.status().as_u16();
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    span.in_scope(|| match status {
+    span.in_scope(|| {
         // What went well is of interest to those who look for it; a busy server has thousands of these a minute.
-        ..400 => tracing::debug!(status, took_ms, "answered"),
-        _ => tracing::info!(status, took_ms, "answered"),
+        if status < 400 {
+            tracing::debug!(status, took_ms, "answered");
+        } else {
+            tracing::info!(status, took_ms, "answered");
+        }
     });
     response
 }

@@ -109,6 +109,15 @@ pub enum OpenError {
         /// The newest version known.
         known: i64,
     },
+    /// The database was sealed with another key.
+    #[error(
+        "the secrets in the database were sealed with another key: give the server the key that it had (the file secret.key \
+         of its data folder, or GATEHOOK_SECRET_KEY); nodes on one PostgreSQL need the same"
+    )]
+    WrongKey,
+    /// The key could not be compared with the database.
+    #[error("the key cannot be compared with the one the database was sealed with")]
+    Probe(#[source] StoreError),
     /// A migration that was applied is not the one this program carries.
     #[error("migration {version} ({name}) was applied with other contents than this gatehook carries")]
     ChangedMigration {

@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod insert;
 mod job;
+mod key_probe;
 mod migrate;
 mod postgres;
 mod secret;

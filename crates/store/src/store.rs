@@ -10,6 +10,7 @@ use gatehook_domain::Ambient;
 use crate::config::{Place, StoreConfig};
 use crate::error::{OpenError, StoreError};
 use crate::job::{Job, Work};
+use crate::key_probe;
 use crate::secret::SecretKey;
 use crate::tx::{Engine, Tx};
 use crate::{postgres, sqlite};
@@ -82,13 +83,18 @@ impl Store {
                 )
             }
         };
-        Ok(Self {
+        let store = Self {
             inner: Arc::new(Inner {
                 engine,
                 ambient,
                 threads,
             }),
-        })
+        };
+        match store.write_blocking(key_probe::check) {
+            Ok(true) => Ok(store),
+            Ok(false) => Err(OpenError::WrongKey),
+            Err(error) => Err(OpenError::Probe(error)),
+        }
     }
 
     /// Runs a closure in a transaction of its own and answers after the commit. An error of the closure undoes its work

@@ -40,9 +40,9 @@ impl Code {
             if entry.file_name() != ".git" {
                 let path = entry.path();
                 if path.is_dir() {
-                    std::fs::remove_dir_all(&path)?
+                    std::fs::remove_dir_all(&path)?;
                 } else {
-                    std::fs::remove_file(&path)?
+                    std::fs::remove_file(&path)?;
                 }
             }
         }

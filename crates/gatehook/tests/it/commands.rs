@@ -65,3 +65,11 @@ fn the_version_is_the_products_own() {
         (0, concat!("gatehook ", env!("CARGO_PKG_VERSION")))
     );
 }
+
+#[test]
+fn a_wrong_command_line_is_not_taken_for_a_failed_gate() {
+    let (code, _, errors) = run(gatehook().args(["scan", "--no-such-flag"]));
+    assert_eq!(code, 1, "2 says that the gate failed");
+    assert!(errors.contains("--no-such-flag"), "{errors}");
+    assert_eq!(run(gatehook().arg("--help")).0, 0);
+}

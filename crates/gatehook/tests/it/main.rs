@@ -1,4 +1,10 @@
 //! Black-box tests: the program as a process, real sockets, real files.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up has failed"
+)]
 
 mod broken_input;
 mod commands;

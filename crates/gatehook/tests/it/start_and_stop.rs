@@ -1,6 +1,6 @@
 //! The first start, the next ones, and the end.
 
-use crate::harness::{Server, TOKEN, gatehook, run};
+use crate::harness::{Server, gatehook, run};
 
 #[tokio::test]
 async fn an_empty_folder_becomes_a_server_whose_password_is_shown_once() {
@@ -81,18 +81,13 @@ async fn another_key_is_refused_before_anything_is_lost() {
     ];
     server.post("webhooks/create", &hook).await;
     server.stop().await;
-    let other = Server::start_with(&data, |command| {
-        command
-            .env("GATEHOOK_ADMIN_TOKEN", TOKEN)
-            .env("GATEHOOK_SECRET_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
-    });
-    let request = other
-        .anonymous(reqwest::Method::GET, "api/webhooks/list")
-        .bearer_auth(TOKEN);
-    let (status, body) = other.send(request).await;
-    assert_eq!(status, 500, "{body}");
-    assert!(body.contains("An error has occurred"), "{body}");
-    other.stop().await;
+    let mut other = gatehook();
+    other
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(&data);
+    let (code, _, errors) = run(other.env("GATEHOOK_SECRET_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="));
+    assert_eq!(code, 1);
+    assert!(errors.contains("sealed with another key"), "{errors}");
     let back = Server::start(&data).await;
     assert_eq!(back.get("webhooks/list", &[]).await["webhooks"][0]["hasSecret"], true);
 }

@@ -352,3 +352,9 @@ CREATE TABLE node (
     started_at BIGINT NOT NULL,
     seen_at BIGINT NOT NULL
 ) STRICT;
+
+-- One row: a known text, sealed with the key that all secrets are sealed with, so that another key is noticed at once.
+CREATE TABLE key_probe (
+    id BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    sealed BLOB NOT NULL
+) STRICT;

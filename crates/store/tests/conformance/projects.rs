@@ -142,6 +142,7 @@ const NOT_OF_PROJECTS: &[&str] = &[
     "gate",
     "gate_condition",
     "node",
+    "key_probe",
 ];
 
 fn deleting_a_project_leaves_no_row_of_it_in_any_table(tx: &mut Tx<'_>) -> Done {
