@@ -22,7 +22,7 @@ mod search;
 pub use self::facet::{Facet, FacetCounts};
 pub use self::search::{IssuePage, IssueSearch, IssueSort, search};
 
-/// The columns of an issue, in the order [`write`] and [`read`] know.
+/// The columns of an issue, in the order [`write()`] and [`read`] know.
 macro_rules! columns {
     () => {
         "id, branch_id, component_id, rule_key, kind, severity, manual_severity, status, resolution, \
