@@ -114,14 +114,18 @@ fn name_of(branch: &Branch) -> BranchName {
 
 /// The branch of a submission, made when it is new. A branch by the name of the main one is the main one.
 fn ensure_branch(tx: &mut Tx<'_>, project: &ProjectId, name: &BranchName) -> Result<Branch, SubmitError> {
-    if let Some(found) = branch::by_name(tx, project, name)? {
-        return Ok(found);
-    }
     let (kind, name) = match name {
         BranchName::Main => return branch::main(tx, project)?.ok_or(SubmitError::ProjectGone),
         BranchName::Branch(name) => (BranchKind::Branch, name.trim()),
         BranchName::PullRequest(key) => (BranchKind::PullRequest, key.trim()),
     };
+    let wanted = match kind {
+        BranchKind::Branch => BranchName::Branch(name.to_owned()),
+        BranchKind::PullRequest => BranchName::PullRequest(name.to_owned()),
+    };
+    if let Some(found) = branch::by_name(tx, project, &wanted)? {
+        return Ok(found);
+    }
     let length = name.chars().count();
     if length == 0 || length > MAX_BRANCH_NAME || name.chars().any(char::is_control) {
         return Err(SubmitError::BranchName);
