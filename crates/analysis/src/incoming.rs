@@ -71,6 +71,8 @@ pub(crate) struct IncomingFile {
 pub(crate) struct RuleBook {
     rules: HashMap<RuleKey, Rule>,
     active: HashMap<RuleKey, Rule>,
+    /// How many findings were left out because nothing usable is left of their rule's key.
+    without_rule: u64,
 }
 
 impl RuleBook {
@@ -78,12 +80,16 @@ impl RuleBook {
     pub(crate) fn read<R: Read + Seek>(report: &mut ReportReader<R>) -> Result<Self, AnalysisError> {
         let mut book = Self::default();
         for rule in report.adhoc_rules()? {
-            let rule = rules::of_adhoc(rule?)?;
-            book.rules.insert(rule.key.clone(), rule);
+            // What is not usable shows when a finding names it.
+            if let Some(rule) = rules::of_adhoc(rule?) {
+                book.rules.insert(rule.key.clone(), rule);
+            }
         }
         for rule in report.active_rules()? {
             let rule = rule?;
-            let key = native_key(&rule.rule_repository, &rule.rule_key)?;
+            let Some(key) = rules::kept_key(&rule.rule_repository, &rule.rule_key) else {
+                continue;
+            };
             let known = rules::Known {
                 severity: rules::severity(rule.severity),
                 impacts: rules::impacts(&rule.impacts),
@@ -92,6 +98,16 @@ impl RuleBook {
             book.active.insert(key.clone(), rules::completed(key, known));
         }
         Ok(book)
+    }
+
+    /// What people are to be told.
+    pub(crate) fn warning(&self) -> Option<String> {
+        (self.without_rule > 0).then(|| {
+            format!(
+                "{} findings were left out, because the report does not say usably of which rule they are.",
+                self.without_rule
+            )
+        })
     }
 
     /// All rules that findings use or that the report describes.
@@ -115,10 +131,6 @@ impl RuleBook {
     }
 }
 
-fn native_key(repository: &str, rule: &str) -> Result<RuleKey, AnalysisError> {
-    RuleKey::parse(&format!("{repository}:{rule}")).map_err(|bad| AnalysisError::Invalid(bad.to_string()))
-}
-
 /// Reads the findings of one component.
 pub(crate) fn read_issues<R: Read + Seek>(
     report: &mut ReportReader<R>,
@@ -130,8 +142,10 @@ pub(crate) fn read_issues<R: Read + Seek>(
     let own = ids.get(&component_ref);
     for found in report.external_issues(component_ref)? {
         let found = found?;
-        let key = RuleKey::external(&found.engine_id, &found.rule_id)
-            .map_err(|bad| AnalysisError::Invalid(bad.to_string()))?;
+        let Some(key) = rules::external_key(&found.engine_id, &found.rule_id) else {
+            book.without_rule += 1;
+            continue;
+        };
         let rule = book.external(&key);
         let kind = found.r#type.and_then(rules::kind).unwrap_or(rule.kind);
         let impacts = if kind == IssueType::SecurityHotspot {
@@ -159,7 +173,10 @@ pub(crate) fn read_issues<R: Read + Seek>(
     }
     for found in report.issues(component_ref)? {
         let found = found?;
-        let key = native_key(&found.rule_repository, &found.rule_key)?;
+        let Some(key) = rules::kept_key(&found.rule_repository, &found.rule_key) else {
+            book.without_rule += 1;
+            continue;
+        };
         let Some(rule) = book.active(&key) else { continue };
         let range = text_range(found.text_range.as_ref(), file.lines);
         file.issues.push(RawIssue {

@@ -79,12 +79,16 @@ pub(crate) fn follow(
     let mut after = After::default();
     let mut kept = vec![false; before.open.len()];
     for (index, raw) in raw.into_iter().enumerate() {
-        let on_changed_lines = lies_on(&raw, changed);
+        let on_changed_lines = lies_on(&raw, component, changed);
         if let Some(base) = matches[index] {
             kept[base] = true;
             let old = &before.open[base];
             if before.borrowed {
                 let mut copy = renewed(setting, old, raw, on_changed_lines).0;
+                // What somebody held for mended on the other branch is found here, so it is open again here.
+                if let Some(reopened) = workflow::reopen_found_again(&copy, setting.date) {
+                    copy = reopened.issue;
+                }
                 copy.id = setting.ambient.new_id();
                 copy.branch = setting.branch.clone();
                 copy.component = component.clone();
@@ -127,13 +131,14 @@ pub(crate) fn close_all<'a>(setting: &Setting<'_>, after: &mut After, gone: impl
 /// resolved it there.
 pub(crate) fn own_of_pull_request(
     raw: Vec<RawIssue>,
+    component: &ComponentId,
     file: &IncomingFile,
     changed: Option<&BTreeSet<u32>>,
     target_resolved: &[Issue],
     target_hashes: &[u8],
 ) -> Vec<RawIssue> {
     let mine: Vec<RawIssue> = match changed {
-        Some(_) => raw.into_iter().filter(|raw| lies_on(raw, changed)).collect(),
+        Some(_) => raw.into_iter().filter(|raw| lies_on(raw, component, changed)).collect(),
         None => raw,
     };
     if target_resolved.is_empty() {
@@ -175,13 +180,15 @@ fn trackable_raw(raw: &RawIssue) -> Trackable<'_> {
     }
 }
 
-fn lies_on(raw: &RawIssue, changed: Option<&BTreeSet<u32>>) -> bool {
+/// True when a finding has a place on changed lines of its own file; what `changed` says is about no other file.
+fn lies_on(raw: &RawIssue, component: &ComponentId, changed: Option<&BTreeSet<u32>>) -> bool {
     let Some(changed) = changed else { return false };
     let primary = raw.range.into_iter();
     let others = raw
         .flows
         .iter()
         .flat_map(|flow| &flow.locations)
+        .filter(|location| location.component == *component)
         .filter_map(|location| location.range);
     primary.chain(others).any(|range| {
         changed

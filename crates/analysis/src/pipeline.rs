@@ -101,6 +101,8 @@ pub(crate) struct Totals {
     pub(crate) measures: Measures,
     pub(crate) tally: Tally,
     pub(crate) rules: Vec<gatehook_domain::rule::Rule>,
+    /// What the work left out.
+    pub(crate) warning: Option<String>,
     /// The ids of files the branch no longer has.
     pub(crate) gone: Vec<ComponentId>,
 }
@@ -206,7 +208,7 @@ impl<'a> Work<'a> {
         let raw = match &self.plan.target {
             Some(target) if self.plan.branch.kind == BranchKind::PullRequest => {
                 let (resolved, hashes) = self.resolved_on(target.id.clone(), &path)?;
-                issues::own_of_pull_request(raw, &file, changed, &resolved, &hashes)
+                issues::own_of_pull_request(raw, id, &file, changed, &resolved, &hashes)
             }
             _ => raw,
         };
@@ -282,7 +284,11 @@ impl<'a> Work<'a> {
     ) -> Result<Totals, AnalysisError> {
         let mut file = IncomingFile::default();
         incoming::read_issues(report, root_ref, &mut file, &mut self.book, ids)?;
-        let raw = std::mem::take(&mut file.issues);
+        let raw = match self.plan.branch.kind {
+            // Findings about the whole project lie on no line, so on none that the pull request changed.
+            BranchKind::PullRequest => Vec::new(),
+            BranchKind::Branch => std::mem::take(&mut file.issues),
+        };
         let root = ComponentId::root_of(&self.plan.branch.id);
         let before = self.before("")?;
         let after = issues::follow(&self.setting(), &root, &file, raw, &before, None);
@@ -301,6 +307,7 @@ impl<'a> Work<'a> {
         Ok(Totals {
             measures: self.sum.finish(),
             tally: self.tally,
+            warning: self.book.warning(),
             rules: self.book.into_rules(),
             gone: self.gone,
         })

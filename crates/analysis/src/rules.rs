@@ -1,10 +1,8 @@
 //! Rules that reports bring along, completed as SonarQube completes those of external tools.
 
 use gatehook_domain::issue::{ImpactSeverity, Impacts, IssueType, Severity, SoftwareQuality};
-use gatehook_domain::rule::{CleanCodeAttribute, Rule, RuleKey};
+use gatehook_domain::rule::{CleanCodeAttribute, MAX_RULE_KEY_LENGTH, Rule, RuleKey};
 use gatehook_report::proto;
-
-use crate::error::AnalysisError;
 
 /// The longest name of a rule that is kept, in characters.
 const MAX_NAME: usize = 200;
@@ -135,10 +133,28 @@ fn default_name(key: &RuleKey) -> String {
         .map_or_else(|| key.to_string(), |engine| format!("{engine}:{}", key.rule()))
 }
 
-/// The rule an ad-hoc rule of a report stands for.
-pub(crate) fn of_adhoc(rule: proto::AdHocRule) -> Result<Rule, AnalysisError> {
-    let key =
-        RuleKey::external(&rule.engine_id, &rule.rule_id).map_err(|bad| AnalysisError::Invalid(bad.to_string()))?;
+/// The key of an external tool's rule, as it is kept: without control characters, and cut where it is too long. Tools make
+/// up strange ones, and one rule must not cost the whole analysis. None when nothing of it is left.
+pub(crate) fn external_key(engine: &str, rule: &str) -> Option<RuleKey> {
+    kept_key(&format!("external_{engine}"), rule)
+}
+
+/// The same for a rule of a scanner.
+pub(crate) fn kept_key(repository: &str, rule: &str) -> Option<RuleKey> {
+    let text = format!("{repository}:{rule}");
+    if !text.contains(char::is_control)
+        && let Ok(key) = RuleKey::parse(&text)
+    {
+        return Some(key);
+    }
+    let mut text: String = text.chars().filter(|letter| !letter.is_control()).collect();
+    text.truncate(text.floor_char_boundary(MAX_RULE_KEY_LENGTH));
+    RuleKey::parse(&text).ok()
+}
+
+/// The rule an ad-hoc rule of a report stands for; none when its key cannot be used.
+pub(crate) fn of_adhoc(rule: proto::AdHocRule) -> Option<Rule> {
+    let key = external_key(&rule.engine_id, &rule.rule_id)?;
     let known = Known {
         name: rule.name,
         description: rule.description,
@@ -147,7 +163,7 @@ pub(crate) fn of_adhoc(rule: proto::AdHocRule) -> Result<Rule, AnalysisError> {
         attribute: rule.clean_code_attribute,
         impacts: impacts(&rule.default_impacts),
     };
-    Ok(completed(key, known))
+    Some(completed(key, known))
 }
 
 /// The impacts of an issue: the rule's, with the issue's own severity for the qualities that the rule has.

@@ -259,6 +259,20 @@ async fn a_pull_request_is_judged_by_its_changed_lines_only() {
 }
 
 #[tokio::test]
+async fn a_pull_request_is_not_judged_by_findings_about_the_whole_project() {
+    let lab = Lab::new().await;
+    let pr = BranchName::PullRequest("7".to_owned());
+    let report = lab
+        .report()
+        .pull_request("7", "main")
+        .file(old_code(&lab).changed_lines(&[10]))
+        .project_issue("A", "no licence");
+    lab.analyse_branch(pr.clone(), &report).await;
+    assert_eq!(lab.measures_of(pr.clone()).await.int("new_violations"), Some(0));
+    assert_eq!(lab.measures_of(pr).await.text("alert_status"), Some("OK"));
+}
+
+#[tokio::test]
 async fn a_report_that_cannot_be_used_fails_with_a_reason_and_tells_the_receivers() {
     let lab = Lab::new().await;
     lab.analyse(&lab.report().file(old_code(&lab))).await;
@@ -347,4 +361,55 @@ async fn types_and_severities_reach_the_ratings() {
         ),
         (Some(1), Some(1), Some(2))
     );
+}
+
+#[rstest]
+#[case::a_long_key(&"k".repeat(600))]
+#[case::odd_letters("odd\0 \u{7}key\n:é")]
+#[tokio::test]
+async fn a_rule_with_an_unusual_key_does_not_cost_the_analysis(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+    #[case] key: &str,
+) {
+    let lab = Lab::on(engine).await;
+    let described = gatehook_report::proto::AdHocRule {
+        engine_id: "lint".to_owned(),
+        rule_id: key.to_owned(),
+        ..Default::default()
+    };
+    let report = lab
+        .report()
+        .rule(described)
+        .file(old_code(&lab).issue(key, 3, "trouble").issue("A", 4, "more"));
+    for _ in 0..2 {
+        lab.days_pass(1);
+        lab.analyse(&report).await;
+    }
+    assert_eq!(lab.issues("src/a.rs").await.len(), 2);
+    assert_eq!(lab.measures().await.int("violations"), Some(2));
+}
+
+#[tokio::test]
+async fn a_finding_without_a_rule_is_left_out_and_said() {
+    let lab = Lab::new().await;
+    let report = lab
+        .report()
+        .file(old_code(&lab).issue("", 3, "trouble").issue("A", 4, "more"));
+    let task = lab.analyse(&report).await;
+    assert_eq!(lab.measures().await.int("violations"), Some(1));
+    assert_eq!(task.warnings.len(), 1, "{:?}", task.warnings);
+}
+
+#[tokio::test]
+async fn blanks_around_the_name_of_a_branch_do_not_make_another_branch() {
+    let lab = Lab::new().await;
+    for name in ["feature", " feature ", " main"] {
+        lab.days_pass(1);
+        lab.analyse_branch(BranchName::Branch(name.to_owned()), &lab.report().file(old_code(&lab)))
+            .await;
+    }
+    let project = lab.project.id.clone();
+    let all = lab.read(move |tx| gatehook_store::branch::all(tx, &project)).await;
+    let names: Vec<_> = all.iter().map(|branch| branch.name.as_str()).collect();
+    assert_eq!(names, ["main", "feature"]);
 }

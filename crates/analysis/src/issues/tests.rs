@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use gatehook_domain::ambient::{ManualClock, SeededEntropy};
-use gatehook_domain::issue::{Impacts, Severity, TextRange};
+use gatehook_domain::issue::{Flow, Impacts, Location, Severity, TextRange};
 use gatehook_domain::rule::{CleanCodeAttribute, RuleKey};
 
 use super::*;
@@ -100,12 +100,12 @@ fn a_finding_of_an_external_tool_is_as_old_as_the_newest_of_its_lines() {
     });
     let after = follow_in(
         false,
-        &file(&[Some(10), Some(20), Some(30)]),
+        &file(&[Some(10_000), Some(20_000), Some(30_000)]),
         vec![two_lines],
         &Before::default(),
     );
-    assert_eq!(after.inserted[0].created_at, Timestamp::from_millis(20));
-    assert_eq!(after.inserted[0].author.as_deref(), Some("a10"));
+    assert_eq!(after.inserted[0].created_at, Timestamp::from_millis(20_000));
+    assert_eq!(after.inserted[0].author.as_deref(), Some("a10000"));
 }
 
 #[test]
@@ -231,7 +231,42 @@ fn a_pull_request_has_the_findings_on_its_lines_that_its_target_did_not_resolve(
     resolved.status = Status::Resolved;
     resolved.resolution = Some(Resolution::FalsePositive);
     let found = vec![raw("A", 1), raw("B", 2), raw("C", 3)];
-    let own = own_of_pull_request(found, &file, Some(&changed), &[resolved], &[]);
+    let own = own_of_pull_request(found, &component(), &file, Some(&changed), &[resolved], &[]);
     let rules: Vec<&str> = own.iter().map(|raw| raw.rule.rule()).collect();
     assert_eq!(rules, ["C"]);
+}
+
+#[test]
+fn changed_lines_are_those_of_the_own_file_and_of_no_other() {
+    let place = |file: &str| {
+        let mut found = raw("A", 1);
+        let location = Location {
+            component: ComponentId::parse(file).unwrap(),
+            range: raw("A", 3).range,
+            message: String::new(),
+        };
+        found.flows = vec![Flow {
+            locations: vec![location],
+        }];
+        found
+    };
+    let changed = BTreeSet::from([3]);
+    let own = |found| own_of_pull_request(vec![found], &component(), &file(&[]), Some(&changed), &[], &[]).len();
+    assert_eq!(own(place("file")), 1, "its other place is on a changed line");
+    assert_eq!(own(place("other")), 0, "line 3 of another file is another line");
+}
+
+#[test]
+fn what_was_held_for_mended_on_the_main_branch_is_open_on_a_branch_that_has_it() {
+    let mut resolved = open("A", 1);
+    resolved.status = Status::Resolved;
+    resolved.resolution = Some(Resolution::Fixed);
+    let before = Before {
+        open: vec![resolved],
+        borrowed: true,
+        ..Before::default()
+    };
+    let after = follow_in(true, &file(&[]), vec![raw("A", 1)], &before);
+    let copy = &after.inserted[0];
+    assert_eq!((copy.status, copy.resolution), (Status::Reopened, None));
 }
