@@ -24,6 +24,9 @@ impl WebhookUrl {
     /// Takes a URL as it is written.
     pub fn parse(text: &str) -> Result<Self, BadWebhookUrl> {
         let refused = || BadWebhookUrl(masked(text));
+        if !is_plain(text) {
+            return Err(refused());
+        }
         let parsed = url::Url::parse(text).map_err(|_| refused())?;
         if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none_or(str::is_empty) {
             return Err(refused());
@@ -71,6 +74,17 @@ impl fmt::Debug for WebhookUrl {
     }
 }
 
+/// Whether a text is written so that everybody reads the same host and credentials in it. Parsers of URLs also take
+/// `http:user:password@host`, `http:///user:password@host` and line breaks anywhere: there `masked` would not find the
+/// credentials, and a line break would forge a line of the log.
+fn is_plain(text: &str) -> bool {
+    let authority = ["http://", "https://"].iter().find_map(|start| {
+        let (scheme, rest) = text.split_at_checked(start.len())?;
+        scheme.eq_ignore_ascii_case(start).then_some(rest)
+    });
+    authority.is_some_and(|rest| !rest.starts_with(['/', '\\'])) && !text.chars().any(char::is_control)
+}
+
 /// Replaces what stands between `//` and the last `@` of the authority, character by character; the colon stays.
 pub fn masked(text: &str) -> String {
     let Some(scheme_end) = text.find("://").map(|at| at + 3) else {
@@ -116,6 +130,25 @@ mod tests {
         let (user, password) = url.credentials().unwrap();
         assert_eq!((user.as_str(), password.expose_secret()), ("my@login", "p:ss"));
         assert_eq!(url.target().as_str(), "https://host/hook");
+    }
+
+    #[test]
+    fn urls_in_which_the_credentials_would_not_be_found_are_refused() {
+        for odd in [
+            "http:me:hunter2@host/",
+            "http:/me:hunter2@host/",
+            "http:///me:hunter2@host/",
+            "http://\\me:hunter2@host/",
+            "http://\t/me:hunter2@host/",
+            "http:me:hunter2@host/a://b@c",
+            "http://host/\nSent webhook",
+        ] {
+            assert!(WebhookUrl::parse(odd).is_err(), "{odd:?}");
+        }
+        assert_eq!(
+            WebhookUrl::parse("HTTPS://me:hunter2@host").unwrap().masked(),
+            "HTTPS://**:*******@host"
+        );
     }
 
     #[test]
