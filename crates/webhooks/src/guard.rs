@@ -12,10 +12,14 @@ use std::time::Duration;
 
 use gatehook_domain::webhook::WebhookUrl;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
 use url::Host;
 
 /// How long writing a webhook waits for its host's addresses; after that the host counts as unknown for now.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
+/// How many names are looked up at once for webhooks that are being written. A look-up holds a thread of the system for
+/// as long as the name's servers please, and those threads are needed for calls and passwords too.
+const LOOKUPS_AT_ONCE: usize = 8;
 /// The most addresses of one host that are looked at; connecting tries them one after the other, within the limit of
 /// the whole call.
 const MAX_ADDRESSES: usize = 32;
@@ -41,7 +45,7 @@ pub enum GuardError {
 
 /// Whether webhooks must not call `address`; `own` are the addresses of this machine's network interfaces.
 ///
-/// An IPv6 address that stands for an IPv4 address (mapped, compatible, NAT64, 6to4) is as forbidden as that one.
+/// An IPv6 address that stands for an IPv4 address (mapped, compatible, translated, NAT64, 6to4) is as forbidden as that one.
 pub fn forbidden(address: IpAddr, own: &[IpAddr]) -> bool {
     if own.contains(&address) {
         return true;
@@ -77,9 +81,11 @@ fn forbidden_v6(address: Ipv6Addr) -> bool {
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let joined = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     match address.segments() {
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x0064, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
-            joined(high, low)
-        }
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x0064, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x0064, 0xff9b, 1, _, _, _, high, low]
+        | [0x2002, high, low, ..] => joined(high, low),
         _ => None,
     }
 }
@@ -123,6 +129,7 @@ impl Network for SystemNetwork {
 pub struct Guard {
     network: Arc<dyn Network>,
     rule: fn(IpAddr, &[IpAddr]) -> bool,
+    lookups: Arc<Semaphore>,
 }
 
 impl Guard {
@@ -139,7 +146,11 @@ impl Guard {
     /// The guard with another rule than [`forbidden`]: for tests, whose receivers all have forbidden addresses.
     #[doc(hidden)]
     pub fn with_rule(network: Arc<dyn Network>, rule: fn(IpAddr, &[IpAddr]) -> bool) -> Self {
-        Self { network, rule }
+        Self {
+            network,
+            rule,
+            lookups: Arc::new(Semaphore::new(LOOKUPS_AT_ONCE)),
+        }
     }
 
     /// Checks a URL that a webhook is to get. A host that nobody knows just now is accepted, as SonarQube accepts
@@ -147,12 +158,25 @@ impl Guard {
     pub async fn check_url_now(&self, url: &WebhookUrl) -> Result<(), GuardError> {
         let target = url.target();
         match target.host() {
-            Some(Host::Domain(name)) => match tokio::time::timeout(LOOKUP_LIMIT, self.network.lookup(name)).await {
-                Ok(Ok(found)) if !found.is_empty() => self.vetted(found).map(drop),
+            Some(Host::Domain(name)) => match tokio::time::timeout(LOOKUP_LIMIT, self.looked_up(name)).await {
+                Ok(Some(found)) if !found.is_empty() => self.vetted(found).map(drop),
                 _ => Ok(()),
             },
             _ => self.check_literal(&target),
         }
+    }
+
+    /// The addresses of a name; none when nobody knows any. A look-up that nobody waits for any more keeps its place
+    /// until it ends, because so long it keeps its thread.
+    async fn looked_up(&self, name: &str) -> Option<Vec<IpAddr>> {
+        let place = Arc::clone(&self.lookups).acquire_owned().await.ok()?;
+        let lookup = self.network.lookup(name);
+        let looking = tokio::spawn(async move {
+            let found = lookup.await;
+            drop(place);
+            found
+        });
+        looking.await.ok()?.ok()
     }
 
     /// Checks a URL whose host is written as an address; names are checked when they are resolved. The parser has
@@ -235,6 +259,8 @@ mod tests {
     #[case::mapped("::ffff:127.0.0.1")]
     #[case::compatible("::10.0.0.1")]
     #[case::nat64("64:ff9b::192.168.1.1")]
+    #[case::local_nat64("64:ff9b:1::10.0.0.1")]
+    #[case::translated("::ffff:0:127.0.0.1")]
     #[case::six_to_four("2002:7f00:1::1")]
     #[case::own_mapped("::ffff:203.0.113.7")]
     fn inner_addresses_are_forbidden(#[case] address: IpAddr) {
