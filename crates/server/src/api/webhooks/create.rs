@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use crate::action::{Action, Answer, Call, Run};
-use crate::api::webhooks::{callable, require_scope};
+use crate::api::webhooks::{check_callable, read_url, require_scope};
 use crate::error::ApiError;
 use crate::lookup;
 use crate::params::Param;
@@ -51,7 +51,8 @@ async fn run(call: Arc<Call>) -> Result<Answer, ApiError> {
     let store = call.state.store.clone();
     let asking = Arc::clone(&call);
     store.read(move |tx| scope(tx, &asking).map(drop)).await?;
-    let url = callable(&call.state, call.params.required("url")?).await?;
+    let url = read_url(call.params.required("url")?)?;
+    check_callable(&call.state, &url).await?;
     store.write(move |tx| insert(tx, &call, &url)).await
 }
 

@@ -43,20 +43,25 @@ fn changeable(tx: &mut Tx<'_>, caller: &Caller, key: &str) -> Result<Webhook, Ap
     Ok(found)
 }
 
-/// Reads a URL, and has the guard look where it leads. Outside of any transaction, because names are resolved.
-async fn callable(state: &AppState, text: &str) -> Result<WebhookUrl, ApiError> {
-    let url = WebhookUrl::parse(text).map_err(|error| ApiError::bad(error.to_string()))?;
+/// Reads a URL.
+fn read_url(text: &str) -> Result<WebhookUrl, ApiError> {
+    WebhookUrl::parse(text).map_err(|error| ApiError::bad(error.to_string()))
+}
+
+/// Has the guard look where a URL leads. Outside of any transaction, because names are resolved; and only for those who
+/// may write the webhook, because the answer tells something about the network the server stands in.
+async fn check_callable(state: &AppState, url: &WebhookUrl) -> Result<(), ApiError> {
     let guarded = state
         .store
         .read(|tx| settings::flag(tx, setting::VALIDATE_WEBHOOKS, None).map_err(ApiError::from))
         .await?;
     if guarded {
-        state.guard.check_url_now(&url).await.map_err(|error| match error {
+        state.guard.check_url_now(url).await.map_err(|error| match error {
             GuardError::Forbidden => ApiError::bad(error.to_string()),
             GuardError::OwnAddressesUnknown => ApiError::unknown(error),
         })?;
     }
-    Ok(url)
+    Ok(())
 }
 
 /// A delivery in a list.

@@ -7,7 +7,7 @@ use gatehook_store::{Tx, webhook};
 use secrecy::SecretString;
 
 use crate::action::{Action, Answer, Call, Run};
-use crate::api::webhooks::{callable, changeable};
+use crate::api::webhooks::{changeable, check_callable, read_url};
 use crate::error::ApiError;
 use crate::params::Param;
 
@@ -37,8 +37,13 @@ async fn run(call: Arc<Call>) -> Result<Answer, ApiError> {
     {
         return Err(ApiError::bad("Secret length must between 16 and 200 characters"));
     }
-    let url = callable(&call.state, call.params.required("url")?).await?;
+    let url = read_url(call.params.required("url")?)?;
     let store = call.state.store.clone();
+    let asking = Arc::clone(&call);
+    store
+        .read(move |tx| changeable(tx, &asking.caller, asking.params.required("webhook")?).map(drop))
+        .await?;
+    check_callable(&call.state, &url).await?;
     store.write(move |tx| change(tx, &call, &url)).await
 }
 
