@@ -9,6 +9,9 @@ use crate::error::ApiError;
 use crate::params::Param;
 use crate::settings;
 
+/// The longest value, in characters; several values together count as one.
+const MAX_VALUE_LENGTH: usize = 4000;
+
 pub(crate) const ACTION: Action = Action::post(
     "api/settings/set",
     "6.1",
@@ -21,7 +24,7 @@ pub(crate) const ACTION: Action = Action::post(
     Param::text("component", "The key of a project; none for the whole system"),
     Param::repeated("fieldValues", "Not taken: no setting has fields"),
     Param::text("key", "The setting's key").required(),
-    Param::text("value", "Its value").max_length(4000),
+    Param::text("value", "Its value").max_length(MAX_VALUE_LENGTH),
     Param::repeated("values", "Its values; kept separated by commas"),
 ]);
 
@@ -51,6 +54,10 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
         )));
     }
     let project = changeable(tx, call)?;
+    // The server's id is kept among the settings, and is none that people may change.
+    if key == crate::bootstrap::SERVER_ID {
+        return Err(ApiError::bad(format!("Setting '{key}' cannot be set")));
+    }
     let several: Vec<&str> = params
         .repeated("values")
         .iter()
@@ -67,6 +74,12 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
         }
         (None, true) => return Err(ApiError::bad(format!("A non empty value must be provided for '{key}'"))),
     };
+    let length = value.chars().count();
+    if length > MAX_VALUE_LENGTH {
+        return Err(ApiError::bad(format!(
+            "'values' length ({length}) is longer than the maximum authorized ({MAX_VALUE_LENGTH})"
+        )));
+    }
     if project.is_some() && OF_THE_SYSTEM.contains(&key) {
         return Err(ApiError::bad(format!("Setting '{key}' cannot be set on a Project")));
     }
