@@ -33,6 +33,9 @@ const REMEMBERED: usize = 1000;
 const ATTEMPTS: u32 = 10;
 /// How long wrong passwords are held against a login.
 const HELD_FOR: Duration = Duration::from_mins(1);
+/// The longest login that users can have, in characters. Longer ones are not even remembered as wrong, so that what is
+/// remembered is bounded in bytes too.
+const MAX_LOGIN_LENGTH: usize = 255;
 /// How stale a token's date of last use may get; keeps reading calls from becoming writes.
 const LAST_USE_GRAIN: Duration = Duration::from_hours(1);
 
@@ -160,6 +163,9 @@ async fn by_token(state: &AppState, text: &SecretString) -> Result<Known, ApiErr
 }
 
 async fn by_password(state: &AppState, login: String, password: SecretString) -> Result<Known, ApiError> {
+    if login.chars().count() > MAX_LOGIN_LENGTH {
+        return Err(ApiError::BadCredentials);
+    }
     let user = user_of(state, login.clone()).await?.filter(|user| user.active);
     let keeper = &state.gatekeeper;
     let now = state.ambient().now();
@@ -175,7 +181,12 @@ async fn by_password(state: &AppState, login: String, password: SecretString) ->
     }
     // A login that nobody has costs as much time as one with a wrong password, so that nobody can tell them apart.
     let hash = kept.clone().unwrap_or_else(|| keeper.nobodys_hash.clone());
-    let right = keeper.verify(password, hash).await?;
+    let _slot = keeper.slots.acquire().await.map_err(ApiError::unknown)?;
+    // Asked again, because many guesses at once pass the first question before the first of them turns out wrong.
+    if keeper.is_held(&login, now) {
+        return Err(ApiError::TooManyAttempts);
+    }
+    let right = verify(password, hash).await?;
     match user {
         Some(user) if right && kept.is_some() => {
             keeper.remember(mark, &login, now);
@@ -203,6 +214,17 @@ pub(crate) fn hashed(ambient: &Ambient, password: &SecretString) -> Result<Strin
         .hash_password_with_salt(password.expose_secret().as_bytes(), &salt)
         .map(|hash| hash.to_string())
         .map_err(|error| ApiError::unknown(format!("a password cannot be hashed: {error}")))
+}
+
+/// Whether a password is the one of a hash. Takes long and much memory; the caller holds a slot.
+async fn verify(password: SecretString, hash: String) -> Result<bool, ApiError> {
+    tokio::task::spawn_blocking(move || {
+        Argon2::default()
+            .verify_password(password.expose_secret().as_bytes(), hash.as_str())
+            .is_ok()
+    })
+    .await
+    .map_err(ApiError::unknown)
 }
 
 /// What the server remembers about credentials, all of it bounded and in memory only.
@@ -236,17 +258,6 @@ impl Gatekeeper {
         self.admin_token_hash
             .as_ref()
             .is_some_and(|kept| bool::from(kept.as_bytes().ct_eq(hash.as_bytes())))
-    }
-
-    async fn verify(&self, password: SecretString, hash: String) -> Result<bool, ApiError> {
-        let _slot = self.slots.acquire().await.map_err(ApiError::unknown)?;
-        tokio::task::spawn_blocking(move || {
-            Argon2::default()
-                .verify_password(password.expose_secret().as_bytes(), hash.as_str())
-                .is_ok()
-        })
-        .await
-        .map_err(ApiError::unknown)
     }
 
     /// Stands for a login with a right password. The hash that is kept is part of it, so a changed password ends it.
