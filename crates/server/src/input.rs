@@ -15,6 +15,8 @@ use crate::state::AppState;
 
 /// The largest body without a file, in bytes.
 pub(crate) const MAX_FORM_BYTES: usize = 4 * 1024 * 1024;
+/// The largest body of JSON, in bytes. Parsed, it takes up to some thirty times as much memory.
+const MAX_JSON_BYTES: usize = 256 * 1024;
 /// The most parameters of one request.
 const MAX_PARAMETERS: usize = 10_000;
 /// How long a client may be silent in the middle of a body, and how long a whole body without a file may take.
@@ -39,15 +41,15 @@ pub(crate) async fn read(state: &AppState, action: &Action, request: Request) ->
     match media_type(request.headers()).as_str() {
         "multipart/form-data" => read_multipart(state, action, request, &mut given).await?,
         "application/json" => {
-            let bytes = whole(request.into_body()).await?;
+            let bytes = whole(request.into_body(), MAX_JSON_BYTES).await?;
             add_json(&mut given.raw, &bytes)?;
         }
         "" | "application/x-www-form-urlencoded" => {
-            let bytes = whole(request.into_body()).await?;
+            let bytes = whole(request.into_body(), MAX_FORM_BYTES).await?;
             add_form(&mut given.raw, &bytes)?;
         }
         // Some clients name a type and send nothing; what cannot be understood is read to its end and dropped.
-        _ => drop(whole(request.into_body()).await?),
+        _ => drop(whole(request.into_body(), MAX_FORM_BYTES).await?),
     }
     Ok(given)
 }
@@ -60,12 +62,12 @@ fn media_type(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
 
-async fn whole(body: Body) -> Result<axum::body::Bytes, ApiError> {
-    match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_FORM_BYTES)).await {
+async fn whole(body: Body, most: usize) -> Result<axum::body::Bytes, ApiError> {
+    match tokio::time::timeout(PATIENCE, to_bytes(body, most)).await {
         Err(_) => Err(ApiError::Timeout),
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(ApiError::TooLarge(format!(
-            "The request cannot be read, or is larger than {MAX_FORM_BYTES} bytes"
+            "The request cannot be read, or is larger than {most} bytes"
         ))),
     }
 }
