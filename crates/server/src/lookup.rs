@@ -92,12 +92,19 @@ pub(crate) fn existing_branch(tx: &mut Tx<'_>, project: &Project, name: &BranchN
     })
 }
 
-/// What a component's key names, on the branch that the parameters name.
-pub(crate) fn place(tx: &mut Tx<'_>, key: &str, params: &Params) -> Result<Place, ApiError> {
+/// What a component's key names, on the branch that the parameters name. `admit` refuses those who may not see the
+/// project; it is asked first, so that they do not learn which branches and files there are.
+pub(crate) fn place(
+    tx: &mut Tx<'_>,
+    key: &str,
+    params: &Params,
+    admit: impl FnOnce(&mut Tx<'_>, &Project) -> Result<(), ApiError>,
+) -> Result<Place, ApiError> {
     let name = branch_name(params)?;
     let Some((project, path)) = project_and_path(tx, key)? else {
         return Err(no_component(key));
     };
+    admit(tx, &project)?;
     let branch = existing_branch(tx, &project, &name)?;
     let file = if path.is_empty() {
         None

@@ -57,9 +57,9 @@ struct Shape {
 }
 
 fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
-    let place = lookup::place(tx, call.params.required("component")?, &call.params)?;
-    call.caller
-        .require_project(tx, &place.project, ProjectPermission::Browse)?;
+    let place = lookup::place(tx, call.params.required("component")?, &call.params, |tx, project| {
+        call.caller.require_project(tx, project, ProjectPermission::Browse)
+    })?;
     let last = analysis::last_of(tx, &place.branch.id)?;
     let (branch, pull_request) = branch_words(&place.branch);
     let project = Shape {

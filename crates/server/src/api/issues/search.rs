@@ -26,6 +26,9 @@ use crate::shapes::Paging;
 
 /// How far a search can be paged through.
 const MAX_RESULTS: u64 = 10_000;
+/// The most values of one list. SQLite takes no condition of more than a thousand parts, and each folder, tag and
+/// component costs.
+const MAX_VALUES: usize = 500;
 /// The length of `yyyy-MM-dd`.
 const DAY_LENGTH: usize = 10;
 
@@ -72,15 +75,18 @@ pub(crate) const ACTION: Action = Action::get(
     Param::list(
         "assignees",
         "Logins of those who take care of them; __me__ for the caller",
-    ),
+    )
+    .max_values(MAX_VALUES),
     Param::text("author", "Who wrote their lines last"),
     Param::text("branch", "The name of a branch"),
-    Param::list("components", "The key of a project, or of files of one project").alias("componentKeys"),
+    Param::list("components", "The key of a project, or of files of one project")
+        .alias("componentKeys")
+        .max_values(MAX_VALUES),
     Param::text("createdAfter", "Came into the code at this moment or later"),
     Param::text("createdBefore", "Came into the code before this moment"),
-    Param::list("directories", "The folders of their files"),
+    Param::list("directories", "The folders of their files").max_values(MAX_VALUES),
     Param::list("facets", "What to count by"),
-    Param::list("files", "The paths of their files"),
+    Param::list("files", "The paths of their files").max_values(MAX_VALUES),
     Param::list("impactSeverities", "How much they hurt").possible(&["INFO", "LOW", "MEDIUM", "HIGH", "BLOCKER"]),
     Param::list("impactSoftwareQualities", "What they hurt").possible(&["MAINTAINABILITY", "RELIABILITY", "SECURITY"]),
     Param::flag("inNewCodePeriod", "Whether only those in new code; takes a component"),
@@ -93,14 +99,16 @@ pub(crate) const ACTION: Action = Action::get(
         "IN_SANDBOX",
     ]),
     Param::list("issues", "Their keys").max_values(1000),
-    Param::list("languages", "The languages of their files"),
+    Param::list("languages", "The languages of their files").max_values(MAX_VALUES),
     Param::page(),
-    Param::list("projects", "The key of a project").alias("projectKeys"),
+    Param::list("projects", "The key of a project")
+        .alias("projectKeys")
+        .max_values(MAX_VALUES),
     Param::page_size("100", 500),
     Param::text("pullRequest", "The key of a pull request"),
     Param::list("resolutions", "How they were resolved").possible(&["FALSE-POSITIVE", "WONTFIX", "FIXED", "REMOVED"]),
     Param::flag("resolved", "Whether they are resolved"),
-    Param::list("rules", "Their rules"),
+    Param::list("rules", "Their rules").max_values(MAX_VALUES),
     Param::text("s", "The order").possible(&[
         "HOTSPOTS",
         "TYPE_SEVERITY",
@@ -121,7 +129,7 @@ pub(crate) const ACTION: Action = Action::get(
         "CLOSED",
         "IN_SANDBOX",
     ]),
-    Param::list("tags", "Words on them; one is enough"),
+    Param::list("tags", "Words on them; one is enough").max_values(MAX_VALUES),
     Param::list("types", "Their types").possible(&["CODE_SMELL", "BUG", "VULNERABILITY"]),
 ]);
 
@@ -238,7 +246,6 @@ fn wanted(tx: &mut Tx<'_>, call: &Call, page: u32, size: u32) -> Result<Option<I
     };
     let project = places.first().map(|place| place.project.clone());
     if let Some(project) = &project {
-        call.caller.require_project(tx, project, ProjectPermission::Browse)?;
         if places.iter().any(|place| place.project.id != project.id) {
             return Err(ApiError::bad("All components must belong to the same project"));
         }
@@ -279,7 +286,10 @@ fn wanted(tx: &mut Tx<'_>, call: &Call, page: u32, size: u32) -> Result<Option<I
     }
     let me = call.caller.login().unwrap_or("__me__");
     let assignees = params.list("assignees").unwrap_or_default();
-    let facets = params.list("facets").unwrap_or_default();
+    let mut facets = params.list("facets").unwrap_or_default();
+    // Each is a question of its own, so none is asked twice.
+    facets.sort();
+    facets.dedup();
     let wants_facet = |name: &str| FACETS.iter().find(|(known, _)| *known == name).map(|(_, facet)| *facet);
     Ok(Some(IssueSearch {
         project: project.map(|project| project.id),
@@ -326,7 +336,10 @@ fn places(tx: &mut Tx<'_>, call: &Call) -> Result<Option<Vec<Place>>, ApiError> 
     keys.dedup();
     let mut places = Vec::with_capacity(keys.len());
     for key in &keys {
-        match lookup::place(tx, key, &call.params) {
+        let admitted = lookup::place(tx, key, &call.params, |tx, project| {
+            call.caller.require_project(tx, project, ProjectPermission::Browse)
+        });
+        match admitted {
             Ok(place) => places.push(place),
             Err(ApiError::NotFound(_)) => {}
             Err(error) => return Err(error),

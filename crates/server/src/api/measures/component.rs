@@ -77,10 +77,11 @@ struct OnNewCode {
 
 fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
     let params = &call.params;
-    let place = lookup::place(tx, params.required("component")?, params)?;
-    let may = call.caller.has_project(tx, &place.project, ProjectPermission::Browse)?
-        || call.caller.may_scan(tx, &place.project)?;
-    call.caller.require(may)?;
+    let place = lookup::place(tx, params.required("component")?, params, |tx, project| {
+        let may =
+            call.caller.has_project(tx, project, ProjectPermission::Browse)? || call.caller.may_scan(tx, project)?;
+        call.caller.require(may)
+    })?;
     let metrics = wanted(&params.list("metricKeys").unwrap_or_default())?;
     let root = ComponentId::root_of(&place.branch.id);
     let measures = measure::get(tx, place.file.as_ref().map_or(&root, |file| &file.id))?;
@@ -99,7 +100,7 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
 }
 
 /// The metrics of these keys; 404 that names all that are not known.
-fn wanted(keys: &[String]) -> Result<Vec<&'static Metric>, ApiError> {
+pub(super) fn wanted(keys: &[String]) -> Result<Vec<&'static Metric>, ApiError> {
     if keys.is_empty() {
         return Err(missing("metricKeys"));
     }

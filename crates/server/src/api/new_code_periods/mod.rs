@@ -13,13 +13,19 @@ pub(crate) mod set;
 pub(crate) mod show;
 pub(crate) mod unset;
 
-/// The project and the branch that the parameters name.
-fn named(tx: &mut Tx<'_>, call: &Call) -> Result<(Option<Project>, Option<Branch>), ApiError> {
+/// The project and the branch that the parameters name. `admit` refuses those who may not; it is asked before the branch
+/// is looked up, so that they do not learn which branches there are.
+fn named(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    admit: impl FnOnce(&mut Tx<'_>, Option<&Project>) -> Result<(), ApiError>,
+) -> Result<(Option<Project>, Option<Branch>), ApiError> {
     let params = &call.params;
     let project = params
         .text("project")
         .map(|key| lookup::existing(tx, key))
         .transpose()?;
+    admit(tx, project.as_ref())?;
     let branch = match (&project, params.text("branch")) {
         (_, None) => None,
         (None, Some(_)) => {
@@ -38,10 +44,8 @@ fn named(tx: &mut Tx<'_>, call: &Call) -> Result<(Option<Project>, Option<Branch
 
 /// The same, if the caller may change what counts as new there.
 fn changeable(tx: &mut Tx<'_>, call: &Call) -> Result<(Option<Project>, Option<Branch>), ApiError> {
-    let found = named(tx, call)?;
-    match &found.0 {
-        Some(project) => call.caller.require_project(tx, project, ProjectPermission::Admin)?,
-        None => call.caller.require_global(tx, GlobalPermission::Admin)?,
-    }
-    Ok(found)
+    named(tx, call, |tx, project| match project {
+        Some(project) => call.caller.require_project(tx, project, ProjectPermission::Admin),
+        None => call.caller.require_global(tx, GlobalPermission::Admin),
+    })
 }

@@ -37,13 +37,13 @@ struct Shown {
 }
 
 fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
-    let (project, branch) = named(tx, call)?;
-    if let Some(project) = &project {
+    let (project, branch) = named(tx, call, |tx, project| {
+        let Some(project) = project else { return Ok(()) };
         let may = call.caller.has_project(tx, project, ProjectPermission::Browse)?
             || call.caller.may_scan(tx, project)?
             || call.caller.has_project(tx, project, ProjectPermission::Admin)?;
-        call.caller.require(may)?;
-    }
+        call.caller.require(may)
+    })?;
     let project_id = project.as_ref().map(|project| &project.id);
     let branch_id = branch.as_ref().map(|branch| &branch.id);
     let own = new_code::get(tx, project_id, branch_id)?;
