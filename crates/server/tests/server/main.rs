@@ -3,5 +3,6 @@
 
 mod access;
 mod actions;
+mod hostile;
 mod issues;
 mod support;
