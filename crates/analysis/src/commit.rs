@@ -97,6 +97,9 @@ pub(crate) fn commit(
 }
 
 fn write(tx: &mut Tx<'_>, parcel: &Parcel) -> Result<Finished, AnalysisError> {
+    // First of all, although it is the end: from here on the row of the task is locked, and a renewal of its lease waits
+    // for this transaction instead of breaking it, as long as it may take.
+    finish(tx, &parcel.task, &parcel.node)?;
     let id = &parcel.plan_branch.id;
     // Work that was done on issues which a person changed since, or on a branch that is gone, must not be kept.
     let current = branch::by_id(tx, id)?.ok_or(AnalysisError::Gone)?;
@@ -151,7 +154,6 @@ fn write(tx: &mut Tx<'_>, parcel: &Parcel) -> Result<Finished, AnalysisError> {
             properties: &parcel.analysis.properties,
         },
     )?;
-    finish(tx, &parcel.task, &parcel.node)?;
     Ok(Finished {
         analysis: parcel.analysis.id.clone(),
         status: judged.verdict.status,

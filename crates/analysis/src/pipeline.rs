@@ -84,15 +84,25 @@ pub(crate) fn analyse(
 
 fn attempt(bench: &Bench<'_>, task: &Task, report: &mut Report, heading: Heading) -> Result<Finished, AnalysisError> {
     let plan = plan::plan(bench.store, task, &heading)?;
+    carry_out(bench, task, report, heading, &plan)
+}
+
+fn carry_out(
+    bench: &Bench<'_>,
+    task: &Task,
+    report: &mut Report,
+    heading: Heading,
+    plan: &Plan,
+) -> Result<Finished, AnalysisError> {
     let spill = bench.folder.join("outcomes.jsonl");
-    let mut work = Work::begin(bench, &plan, heading.date, SpillWriter::create(&spill)?, report)?;
+    let mut work = Work::begin(bench, plan, heading.date, SpillWriter::create(&spill)?, report)?;
     let files = work.file_table(report, heading.root_ref)?;
     for (component_ref, id) in &files.order {
         work.file(report, *component_ref, id, &files.ids)?;
     }
     work.gone(&files.paths)?;
     let totals = work.root(report, heading.root_ref, &files.ids)?;
-    commit::commit(bench, task, &plan, heading, totals, &spill)
+    commit::commit(bench, task, plan, heading, totals, &spill)
 }
 
 /// What is known about the whole branch when all its components are done.
@@ -408,3 +418,6 @@ fn checked_path(path: &str) -> Result<&str, AnalysisError> {
         )))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,7 +172,10 @@ impl Worker {
                 .store
                 .write(move |tx| {
                     let until = tx.ambient().now().plus(LEASE);
-                    Ok::<_, AnalysisError>(task::renew(tx, &renewed, &node, until)?)
+                    // One that has just ended is not to be held any longer.
+                    let kept = task::renew(tx, &renewed, &node, until)?
+                        || task::by_id(tx, &renewed)?.is_some_and(|task| task.status.is_final());
+                    Ok::<_, AnalysisError>(kept)
                 })
                 .await;
             match kept {

@@ -413,3 +413,30 @@ async fn blanks_around_the_name_of_a_branch_do_not_make_another_branch() {
     let names: Vec<_> = all.iter().map(|branch| branch.name.as_str()).collect();
     assert_eq!(names, ["main", "feature"]);
 }
+
+#[tokio::test]
+async fn holding_a_task_longer_does_not_keep_its_analysis_from_being_kept() {
+    let mut lab = Lab::on(Engine::Postgres).await;
+    lab.stop_workers().await;
+    let file = (1..=1_000).fold(FileBuilder::numbered("src/a.rs", 1_000), |file, line| {
+        file.issue("A", line, "trouble")
+    });
+    let id = lab.submit_only(BranchName::Main, &lab.report().file(file).zip()).await;
+    lab.start_workers().await;
+    // Every moment somebody renews the lease, as happens once in a while when the last transaction takes long.
+    loop {
+        let held = id.clone();
+        let status = lab
+            .write(move |tx| {
+                let node = gatehook_domain::id::NodeId::parse("lab-node").unwrap();
+                let until = tx.now().plus(std::time::Duration::from_mins(1));
+                gatehook_store::task::renew(tx, &held, &node, until)?;
+                Ok(gatehook_store::task::by_id(tx, &held)?.unwrap().status)
+            })
+            .await;
+        if status.is_final() {
+            assert_eq!(status, TaskStatus::Success);
+            break;
+        }
+    }
+}
