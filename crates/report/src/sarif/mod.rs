@@ -19,6 +19,12 @@ use crate::model::{
     CleanCodeAttribute, Impact, ImportedIssue, ImportedIssues, ImportedRule, IssueType, Location, SoftwareQuality,
 };
 
+/// The most bytes of a text. One text of a log can stand in each of its results, so what is long in the log would be longer by far
+/// in memory. Nobody reads so much, and servers cut it shorter.
+const MAX_TEXT_BYTES: usize = 16 * 1024;
+/// The most bytes of a tool's name, of a rule's id, and of a path, which stand in each result as well.
+const MAX_NAME_BYTES: usize = 4096;
+
 /// Reads a log.
 ///
 /// Left out without a word: results that are suppressed, absent (`baselineState`), or no problem (`kind` is `pass` or
@@ -75,7 +81,7 @@ struct Run<'a> {
 impl Import {
     fn run(&mut self, index: usize, run: &SarifRun) {
         let driver = run.tool.as_ref().and_then(|tool| tool.driver.as_ref());
-        let Some((driver, engine)) = driver.and_then(|driver| Some((driver, filled(driver.name.as_deref())?))) else {
+        let Some((driver, engine)) = driver.and_then(|driver| Some((driver, name_of(driver.name.as_deref())?))) else {
             self.warnings
                 .push(|| format!("runs[{index}] is left out: tool.driver.name is missing"));
             return;
@@ -105,7 +111,7 @@ impl Import {
             .chain(extensions)
             .flat_map(|component| component.rules.iter().flatten())
         {
-            if let Some(id) = filled(rule.id.as_deref()) {
+            if let Some(id) = name_of(rule.id.as_deref()) {
                 context.rules.entry(id).or_insert(rule);
                 self.rule(&context, id);
             }
@@ -197,11 +203,11 @@ impl<'a> Run<'a> {
         'a: 'r,
     {
         let reference = result.rule.as_ref();
-        let said = filled(result.rule_id.as_deref()).or_else(|| filled(reference?.id.as_deref()));
+        let said = name_of(result.rule_id.as_deref()).or_else(|| name_of(reference?.id.as_deref()));
         said.or_else(|| {
             let index = result.rule_index.or(reference.and_then(|rule| rule.index))?;
             let rules = self.component(result)?.rules.as_deref()?;
-            filled(rules.get(usize::try_from(index).ok()?)?.id.as_deref())
+            name_of(rules.get(usize::try_from(index).ok()?)?.id.as_deref())
         })
     }
 
@@ -233,6 +239,11 @@ fn is_no_problem(result: &SarifResult) -> bool {
         || matches!(result.kind.as_deref(), Some("pass" | "notApplicable"))
 }
 
+/// The name of a tool or a rule; none when it is blank, or too long to be one.
+fn name_of(text: Option<&str>) -> Option<&str> {
+    filled(text).filter(|text| text.len() <= MAX_NAME_BYTES)
+}
+
 fn filled(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.trim().is_empty())
 }
@@ -246,16 +257,21 @@ fn text_of(message: Option<&Message>, rule: Option<&ReportingDescriptor>) -> Opt
         filled(strings.get(message.id.as_deref()?)?.text.as_deref())
     })?;
     let Some(arguments) = message.arguments.as_deref().filter(|arguments| !arguments.is_empty()) else {
-        return Some(template.to_owned());
+        return Some(start_of(template, MAX_TEXT_BYTES).to_owned());
     };
     Some(with_arguments(template, arguments))
 }
 
-/// Puts arguments into their places, `{0}` and so on, in one pass: what an argument brings is not looked at again, so the result
-/// cannot grow beyond its parts.
+/// The start of a text, at most so many bytes.
+fn start_of(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+/// Puts arguments into their places, `{0}` and so on, in one pass: what an argument brings is not looked at again. An argument can
+/// still stand in many places, so the text ends where it is too long.
 fn with_arguments(template: &str, arguments: &[String]) -> String {
-    let mut text = String::with_capacity(template.len());
-    let mut rest = template;
+    let mut text = String::new();
+    let mut rest = start_of(template, MAX_TEXT_BYTES);
     while let Some(start) = rest.find('{') {
         text.push_str(&rest[..start]);
         let inside = &rest[start + 1..];
@@ -263,7 +279,7 @@ fn with_arguments(template: &str, arguments: &[String]) -> String {
             .split_once('}')
             .and_then(|(number, after)| Some((arguments.get(number.parse::<usize>().ok()?)?, after)));
         if let Some((argument, after)) = argument {
-            text.push_str(argument);
+            text.push_str(start_of(argument, MAX_TEXT_BYTES.saturating_sub(text.len())));
             rest = after;
         } else {
             text.push('{');
@@ -271,6 +287,7 @@ fn with_arguments(template: &str, arguments: &[String]) -> String {
         }
     }
     text.push_str(rest);
+    text.truncate(start_of(&text, MAX_TEXT_BYTES).len());
     text
 }
 

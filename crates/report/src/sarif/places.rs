@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use percent_encoding::percent_decode_str;
 
 use super::format::{Artifact, ArtifactLocation, CodeFlow, FlowStep, PhysicalLocation, Region, SarifLocation, Stack};
-use super::text_of;
+use super::{MAX_NAME_BYTES, text_of};
 use crate::model::{Flow, Location, TextRange};
 
 /// Most bases on top of each other; more is a circle.
@@ -64,7 +64,7 @@ impl Places<'_> {
             self.artifacts.get(index)?.location.as_ref().filter(has_uri)
         };
         let location = Some(location).filter(has_uri).or_else(listed)?;
-        Some(path_of_uri(&self.resolved(location)?))
+        Some(path_of_uri(&self.resolved(location)?)).filter(|path| path.len() <= MAX_NAME_BYTES)
     }
 
     /// The URI, behind those of its bases as far as the log says them. A base that is only a name (`%SRCROOT%`) is where the scan

@@ -184,6 +184,30 @@ fn texts_may_come_from_the_rule() {
 }
 
 #[test]
+fn what_is_long_in_a_log_is_not_longer_by_far_in_memory() {
+    let long = "é".repeat(100_000);
+    let imported = parse_value(&log(
+        &json!({"name": "scan", "rules": [{"id": long}, {"id": "R1"}]}),
+        &json!([
+            {"ruleId": "R1", "message": {"text": "{0}".repeat(100_000), "arguments": [long]}},
+            {"ruleId": "R1", "message": {"text": format!("x{long}")}},
+            {"ruleIndex": 0, "message": {"text": "m"}},
+            {"ruleId": "R1", "message": {"text": "m"}, "locations": [at(&long)]},
+        ]),
+    ));
+    assert_eq!(imported.issues.len(), 2);
+    for issue in &imported.issues {
+        assert!(
+            (16_000..17_000).contains(&issue.message.len()),
+            "{}",
+            issue.message.len()
+        );
+    }
+    assert_eq!(imported.rules.len(), 1);
+    assert_eq!(imported.warnings.len(), 2);
+}
+
+#[test]
 fn files_may_be_named_by_their_index() {
     let run = json!({
         "tool": {"driver": {"name": "scan"}},
