@@ -175,6 +175,17 @@ impl Watched {
         self.in_head = false;
         self.wait(self.patience.silence);
     }
+
+    /// Nothing is read while an answer waits for a client that has sent its next request already, so the time runs here
+    /// as well.
+    fn after_write(&mut self, written: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.told();
+            return written;
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 impl AsyncRead for Watched {
@@ -197,9 +208,8 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
-        self.told();
-        Poll::Ready(written)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.after_write(written, cx)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -215,9 +225,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, parts));
-        self.told();
-        Poll::Ready(written)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        self.after_write(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -269,5 +278,28 @@ mod tests {
         let mut answer = Vec::new();
         quick.read_to_end(&mut answer).await.unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_never_reads_its_answers_is_cut_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let patience = Patience {
+            head: Duration::from_mins(10),
+            silence: Duration::from_millis(50),
+        };
+        let bounded = Bounded {
+            listener,
+            room: Arc::new(Semaphore::new(1)),
+            patience,
+        };
+        let app = Router::new()
+            .route("/", get(|| async { "x".repeat(1024 * 1024) }))
+            .into_make_service_with_connect_info::<Line>();
+        tokio::spawn(axum::serve(bounded, app).into_future());
+
+        let mut deaf = TcpStream::connect(address).await.unwrap();
+        // Ends when the server closes; otherwise both sides would wait for each other for ever.
+        while deaf.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.is_ok() {}
     }
 }
