@@ -306,9 +306,18 @@ impl Settings {
         }
         if let Some(url) = self.text("public-url") {
             let parsed: Option<url::Url> = url.parse().ok();
-            if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+            // It stands in payloads, which go to every receiver.
+            let fits = |url: url::Url| {
+                matches!(url.scheme(), "http" | "https")
+                    && url.has_host()
+                    && url.username().is_empty()
+                    && url.password().is_none()
+                    && url.query().is_none()
+                    && url.fragment().is_none()
+            };
+            if !parsed.is_some_and(fits) {
                 bail!(
-                    "public-url is '{}', it must be an http:// or https:// URL",
+                    "public-url is '{}', it must be an http:// or https:// URL without credentials",
                     shown_url(url)
                 );
             }
@@ -322,13 +331,17 @@ impl Settings {
     }
 }
 
-/// Hides the password of a URL.
+/// Hides the password of a URL, and its query, which may hold one too. A URL that cannot be read is not shown.
 fn shown_url(text: &str) -> String {
     match url::Url::parse(text) {
-        Ok(mut url) if url.password().is_some() => {
-            let _ = url.set_password(Some("***"));
+        Ok(mut url) if url.password().is_some() || url.query().is_some() => {
+            if url.password().is_some() {
+                let _ = url.set_password(Some("***"));
+            }
+            url.set_query(None);
             url.to_string()
         }
+        Err(_) if text.contains("://") => "(not a URL)".to_owned(),
         _ => text.to_owned(),
     }
 }
@@ -427,6 +440,14 @@ mod tests {
         assert_eq!(settings.shown(option("admin-token")).0, "(secret)");
         let shown = settings.shown(option("database")).0;
         assert!(shown.contains("***") && !shown.contains("hunter2"), "{shown}");
+        for url in [
+            "postgres://db/gatehook?user=u&password=hunter2",
+            "postgres://u:hunter2@[db/gatehook",
+        ] {
+            let settings = resolved(&[("database", url)], &[], "").unwrap();
+            let shown = settings.shown(option("database")).0;
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
     }
 
     #[test]
@@ -436,6 +457,11 @@ mod tests {
         let broken = message("listen = 'a'\nadmin-token = hunter2 hunter2");
         assert!(broken.contains("line 2") && !broken.contains("hunter2"), "{broken}");
         assert!(message("workers = 0").contains("1 to 64"));
+        let public = message("public-url = 'https://me:hunter2@gates.example'");
+        assert!(
+            public.contains("without credentials") && !public.contains("hunter2"),
+            "{public}"
+        );
         let short = message("admin-token = 'short'");
         assert!(short.contains("16 characters") && !short.contains("'short'"), "{short}");
     }
