@@ -9,6 +9,7 @@ use gatehook_domain::project::Project;
 
 use crate::error::StoreError;
 use crate::params;
+use crate::permission::{Viewer, and_visible};
 use crate::project;
 use crate::sql::{Sql, containing};
 use crate::tx::Tx;
@@ -23,6 +24,8 @@ pub struct GateProjects {
     pub selected: Option<bool>,
     /// Text that the key or the name holds, whatever the case of its letters.
     pub query: Option<String>,
+    /// Only those that this person may see.
+    pub visible_to: Option<Viewer>,
     /// The page, from 1.
     pub page: u32,
     /// How many a page has.
@@ -146,6 +149,9 @@ pub fn projects(tx: &mut Tx<'_>, search: &GateProjects) -> Result<(Vec<(Project,
             sql.push(") ESCAPE '\\' OR lower(p.name) LIKE lower(")
                 .bind(&pattern)
                 .push(") ESCAPE '\\')");
+        }
+        if let Some(viewer) = &search.visible_to {
+            and_visible(&mut sql, viewer);
         }
         sql
     };

@@ -61,6 +61,19 @@ pub fn by_keys(tx: &mut Tx<'_>, keys: &[RuleKey]) -> Result<Vec<Rule>, StoreErro
     Ok(found)
 }
 
+/// Which rules are looked for; what is empty or absent does not narrow the search.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuleSearch {
+    /// Text that the key or the name holds, whatever the case of its letters.
+    pub query: Option<String>,
+    /// Their repositories.
+    pub repositories: Vec<String>,
+    /// Their types.
+    pub kinds: Vec<IssueType>,
+    /// Their severities.
+    pub severities: Vec<Severity>,
+}
+
 /// Rules whose key or name holds `query` and whose repository is one of `repositories` (if any are given), ordered by
 /// key, and how many there are.
 pub fn search(
@@ -70,15 +83,25 @@ pub fn search(
     page: u32,
     size: u32,
 ) -> Result<(Vec<Rule>, i64), StoreError> {
+    let wanted = RuleSearch {
+        query: query.map(str::to_owned),
+        repositories: repositories.to_vec(),
+        ..RuleSearch::default()
+    };
+    find(tx, &wanted, page, size)
+}
+
+/// One page of the rules that are looked for, ordered by key, and how many there are.
+pub fn find(tx: &mut Tx<'_>, search: &RuleSearch, page: u32, size: u32) -> Result<(Vec<Rule>, i64), StoreError> {
     let narrowed = |mut sql: Sql| {
-        if let Some(text) = query {
+        if let Some(text) = &search.query {
             let pattern = containing(text);
             sql.and("(lower(rule_key) LIKE lower(")
                 .bind(&pattern)
                 .push(") ESCAPE '\\' OR lower(name) LIKE lower(");
             sql.bind(&pattern).push(") ESCAPE '\\')");
         }
-        for (at, repository) in repositories.iter().enumerate() {
+        for (at, repository) in search.repositories.iter().enumerate() {
             let prefix = format!("{repository}:");
             if at == 0 {
                 sql.and("(");
@@ -89,9 +112,16 @@ pub fn search(
                 .bind(&prefix)
                 .push(")) = ")
                 .bind(&prefix);
-            if at + 1 == repositories.len() {
+            if at + 1 == search.repositories.len() {
                 sql.push(")");
             }
+        }
+        if !search.kinds.is_empty() {
+            sql.and("kind IN ").list(search.kinds.iter().map(|kind| kind.as_str()));
+        }
+        if !search.severities.is_empty() {
+            sql.and("severity IN ")
+                .list(search.severities.iter().map(|severity| severity.as_str()));
         }
         sql
     };

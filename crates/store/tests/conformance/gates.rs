@@ -122,6 +122,7 @@ fn a_project_is_judged_by_its_own_gate_or_the_default_one(tx: &mut Tx<'_>) -> Do
 
     let mut found = |selected, query: Option<&str>| -> Result<Vec<(String, bool)>, StoreError> {
         let search = GateProjects {
+            visible_to: None,
             gate: own.id.clone(),
             selected,
             query: query.map(str::to_owned),
