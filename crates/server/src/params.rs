@@ -1,6 +1,7 @@
 //! The parameters an action takes: what is declared, and what a request gave.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use gatehook_domain::Timestamp;
 
@@ -250,6 +251,16 @@ impl Params {
                     .map_err(|_| ApiError::bad(format!("Date '{text}' cannot be parsed as either a date or date+time")))
             })
             .transpose()
+    }
+
+    /// The last moment of a period that ends with the date, if one was given: a day without a time means all of it.
+    pub(crate) fn date_through(&self, key: &str) -> Result<Option<Timestamp>, ApiError> {
+        /// The length of `yyyy-MM-dd`.
+        const DAY_LENGTH: usize = 10;
+        const REST_OF_DAY: Duration = Duration::from_millis(24 * 60 * 60 * 1000 - 1);
+        let is_day = self.text(key).is_some_and(|text| text.len() == DAY_LENGTH);
+        let date = self.date(key)?;
+        Ok(date.map(|date| if is_day { date.plus(REST_OF_DAY) } else { date }))
     }
 
     /// The page and its size.

@@ -23,6 +23,8 @@ pub(crate) enum Form {
 #[derive(Debug)]
 pub(crate) struct Definition {
     pub(crate) key: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
     pub(crate) form: Form,
     pub(crate) default: Option<&'static str>,
 }
@@ -30,46 +32,64 @@ pub(crate) struct Definition {
 pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::SERVER_BASE_URL,
+        name: "Server base URL",
+        description: "The address under which people and payloads know this server.",
         form: Form::Url,
         default: None,
     },
     Definition {
         key: setting::VALIDATE_WEBHOOKS,
+        name: "Guard webhooks",
+        description: "Whether webhooks to private and local addresses are refused.",
         form: Form::Bool,
         default: Some("true"),
     },
     Definition {
         key: setting::FORCE_AUTHENTICATION,
+        name: "Force authentication",
+        description: "Whether nobody may look without logging in.",
         form: Form::Bool,
         default: Some("true"),
     },
     Definition {
         key: setting::IGNORE_SMALL_CHANGES,
+        name: "Ignore small changes",
+        description: "Whether coverage and duplication are not judged under 20 new lines.",
         form: Form::Bool,
         default: Some("true"),
     },
     Definition {
         key: setting::RATING_GRID,
+        name: "Maintainability rating grid",
+        description: "The upper bounds of the ratings A to D, as shares of the development cost.",
         form: Form::Grid,
         default: Some("0.05,0.1,0.2,0.5"),
     },
     Definition {
         key: setting::DEVELOPMENT_COST,
+        name: "Development cost",
+        description: "Minutes that one line of code costs.",
         form: Form::Number,
         default: Some("30"),
     },
     Definition {
         key: setting::MAIN_BRANCH_NAME,
+        name: "Main branch name",
+        description: "The name of a new project's main branch.",
         form: Form::Text,
         default: Some("main"),
     },
     Definition {
         key: setting::DEFAULT_VISIBILITY,
+        name: "Default visibility",
+        description: "The visibility of a new project.",
         form: Form::OneOf(&["public", "private"]),
         default: Some("public"),
     },
     Definition {
         key: setting::MULTI_QUALITY_MODE,
+        name: "Multi-quality mode",
+        description: "Whether clients show software qualities instead of types.",
         form: Form::Bool,
         default: Some("true"),
     },

@@ -10,13 +10,17 @@ mod measures;
 mod metrics;
 mod new_code_periods;
 mod permissions;
+mod project_analyses;
+mod project_branches;
 mod projects;
 pub(crate) mod qualitygates;
+mod rules;
 mod server;
 mod settings;
 mod system;
 mod user_tokens;
 mod users;
+mod v2;
 mod webhooks;
 mod webservices;
 
@@ -27,18 +31,22 @@ pub(crate) static ACTIONS: &[&Action] = &[
     &ce::component::ACTION,
     &ce::submit::ACTION,
     &ce::task::ACTION,
+    &components::search::ACTION,
     &components::show::ACTION,
     &issues::do_transition::ACTION,
     &issues::search::ACTION,
     &issues::set_severity::ACTION,
     &issues::set_type::ACTION,
     &measures::component::ACTION,
+    &measures::search_history::ACTION,
     &metrics::search::ACTION,
     &new_code_periods::set::ACTION,
     &new_code_periods::show::ACTION,
     &new_code_periods::unset::ACTION,
     &permissions::add_user::ACTION,
     &permissions::remove_user::ACTION,
+    &project_analyses::search::ACTION,
+    &project_branches::list::ACTION,
     &projects::create::ACTION,
     &projects::delete::ACTION,
     &projects::search::ACTION,
@@ -50,11 +58,15 @@ pub(crate) static ACTIONS: &[&Action] = &[
     &qualitygates::get_by_project::ACTION,
     &qualitygates::list::ACTION,
     &qualitygates::project_status::ACTION,
+    &qualitygates::search::ACTION,
     &qualitygates::select::ACTION,
     &qualitygates::set_as_default::ACTION,
     &qualitygates::show::ACTION,
     &qualitygates::update_condition::ACTION,
+    &rules::search::ACTION,
+    &rules::show::ACTION,
     &server::version::ACTION,
+    &settings::list_definitions::ACTION,
     &settings::reset::ACTION,
     &settings::set::ACTION,
     &settings::values::ACTION,
@@ -65,6 +77,9 @@ pub(crate) static ACTIONS: &[&Action] = &[
     &user_tokens::revoke::ACTION,
     &user_tokens::search::ACTION,
     &users::create::ACTION,
+    &users::current::ACTION,
+    &v2::analysis_version::ACTION,
+    &v2::system_health::ACTION,
     &webhooks::create::ACTION,
     &webhooks::delete::ACTION,
     &webhooks::deliveries::ACTION,

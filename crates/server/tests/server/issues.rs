@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::support::{As, TestServer};
 
 /// A project `p` with one analysis that found one bug in `src/a.py`; answers the key.
-async fn with_a_bug(server: &TestServer) -> String {
+pub(crate) async fn with_a_bug(server: &TestServer) -> String {
     server
         .did(
             "api/projects/create",

@@ -1,3 +1,4 @@
 //! Projects and files.
 
+pub(crate) mod search;
 pub(crate) mod show;

@@ -245,10 +245,10 @@ fn wanted(tx: &mut Tx<'_>, call: &Call, page: u32, size: u32) -> Result<Option<I
         return Ok(None);
     };
     let project = places.first().map(|place| place.project.clone());
-    if let Some(project) = &project {
-        if places.iter().any(|place| place.project.id != project.id) {
-            return Err(ApiError::bad("All components must belong to the same project"));
-        }
+    if let Some(project) = &project
+        && places.iter().any(|place| place.project.id != project.id)
+    {
+        return Err(ApiError::bad("All components must belong to the same project"));
     }
     // A project among the components means all of it.
     let component_ids: Vec<ComponentId> = if places.iter().any(|place| place.file.is_none()) {

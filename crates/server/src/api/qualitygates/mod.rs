@@ -18,6 +18,7 @@ pub(crate) mod destroy;
 pub(crate) mod get_by_project;
 pub(crate) mod list;
 pub(crate) mod project_status;
+pub(crate) mod search;
 pub(crate) mod select;
 pub(crate) mod set_as_default;
 pub(crate) mod show;

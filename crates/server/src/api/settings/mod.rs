@@ -8,6 +8,7 @@ use crate::action::Call;
 use crate::error::ApiError;
 use crate::lookup;
 
+pub(crate) mod list_definitions;
 pub(crate) mod reset;
 pub(crate) mod set;
 pub(crate) mod values;

@@ -1,3 +1,4 @@
 //! Users.
 
 pub(crate) mod create;
+pub(crate) mod current;

@@ -1,0 +1,3 @@
+//! The analyses of projects.
+
+pub(crate) mod search;
