@@ -77,7 +77,7 @@ pub(crate) fn commit(
     task.status = TaskStatus::Success;
     task.analysis = Some(analysis.id.clone());
     task.warnings = plan.warnings.iter().cloned().chain(heading.warnings).collect();
-    task.warnings.extend(totals.warning.clone());
+    task.warnings.extend(totals.warnings.iter().cloned());
     let parcel = Arc::new(Parcel {
         task,
         plan_branch: plan.branch.clone(),

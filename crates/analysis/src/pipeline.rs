@@ -111,8 +111,8 @@ pub(crate) struct Totals {
     pub(crate) measures: Measures,
     pub(crate) tally: Tally,
     pub(crate) rules: Vec<gatehook_domain::rule::Rule>,
-    /// What the work left out.
-    pub(crate) warning: Option<String>,
+    /// What people are to be told about the work.
+    pub(crate) warnings: Vec<String>,
     /// The ids of files the branch no longer has.
     pub(crate) gone: Vec<ComponentId>,
 }
@@ -134,6 +134,8 @@ struct Work<'a> {
     tally: Tally,
     gone: Vec<ComponentId>,
     has_duplications: bool,
+    /// Whether the report says of any file which lines changed; none when it does not matter or there is no file.
+    knows_changed_lines: Option<bool>,
 }
 
 impl<'a> Work<'a> {
@@ -156,6 +158,7 @@ impl<'a> Work<'a> {
             tally: Tally::default(),
             gone: Vec::new(),
             has_duplications,
+            knows_changed_lines: None,
         })
     }
 
@@ -201,6 +204,11 @@ impl<'a> Work<'a> {
     ) -> Result<(), AnalysisError> {
         let described = component_of(report, component_ref)?;
         let path = described.project_relative_path.clone();
+        // On the branch it came from the file may have another path.
+        let origin = match described.old_relative_file_path.as_str() {
+            "" => path.clone(),
+            old => old.to_owned(),
+        };
         let mut file = incoming::read_file(report, &described)?;
         incoming::read_issues(report, component_ref, &mut file, &mut self.book, ids)?;
         let raw = std::mem::take(&mut file.issues);
@@ -214,15 +222,18 @@ impl<'a> Work<'a> {
             .new_code
             .new_lines(&dates, file.changed_lines.as_deref(), self.date);
         let changed = new_lines.as_ref().filter(|_| self.plan.asks_for_changed_lines());
+        if self.plan.asks_for_changed_lines() {
+            *self.knows_changed_lines.get_or_insert(false) |= file.changed_lines.is_some();
+        }
 
         let raw = match &self.plan.target {
             Some(target) if self.plan.branch.kind == BranchKind::PullRequest => {
-                let (resolved, hashes) = self.resolved_on(target.id.clone(), &path)?;
+                let (resolved, hashes) = self.resolved_on(target.id.clone(), &origin)?;
                 issues::own_of_pull_request(raw, id, &file, changed, &resolved, &hashes)
             }
             _ => raw,
         };
-        let before = self.before(&path)?;
+        let before = self.before(&path, &origin)?;
         let after = issues::follow(&self.setting(), id, &file, raw, &before, changed);
 
         let measures = size::file_measures(
@@ -300,7 +311,7 @@ impl<'a> Work<'a> {
             BranchKind::Branch => std::mem::take(&mut file.issues),
         };
         let root = ComponentId::root_of(&self.plan.branch.id);
-        let before = self.before("")?;
+        let before = self.before("", "")?;
         let after = issues::follow(&self.setting(), &root, &file, raw, &before, None);
         let component = Component {
             id: root,
@@ -314,10 +325,14 @@ impl<'a> Work<'a> {
         // The root's measures and counters are those of the whole branch, which the commit writes.
         self.push(component, Measures::new(), after)?;
         self.spill.finish()?;
+        let mut warnings: Vec<String> = self.book.warning().into_iter().collect();
+        if self.knows_changed_lines == Some(false) {
+            warnings.push(self.plan.without_changed_lines());
+        }
         Ok(Totals {
             measures: self.sum.finish(),
             tally: self.tally,
-            warning: self.book.warning(),
+            warnings,
             rules: self.book.into_rules(),
             gone: self.gone,
         })
@@ -342,7 +357,7 @@ impl<'a> Work<'a> {
     }
 
     /// The issues a component had: in this branch, or, on the first analysis of a branch, in the main one.
-    fn before(&self, path: &str) -> Result<Before, AnalysisError> {
+    fn before(&self, path: &str, origin: &str) -> Result<Before, AnalysisError> {
         let root = ComponentId::root_of(&self.plan.branch.id);
         let own = if path.is_empty() {
             Some(root)
@@ -351,7 +366,7 @@ impl<'a> Work<'a> {
         };
         let since = self.date.minus(CLOSED_ISSUES_MAX_AGE);
         if let Some(main) = &self.plan.borrowed {
-            let (main, path) = (main.id.clone(), path.to_owned());
+            let (main, path) = (main.id.clone(), origin.to_owned());
             return self.bench.store.read_blocking(move |tx| {
                 let Some(component) = component::by_path(tx, &main, &path)? else {
                     return Ok(Before::default());

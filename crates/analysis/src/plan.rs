@@ -72,6 +72,18 @@ impl Plan {
     pub(crate) const fn asks_for_changed_lines(&self) -> bool {
         matches!(self.new_code, NewCode::Everything | NewCode::ChangedLines)
     }
+
+    /// What people are told when a report lacks the changed lines that are asked for: its verdict means little then.
+    pub(crate) fn without_changed_lines(&self) -> String {
+        let property = match self.branch.kind {
+            BranchKind::PullRequest => "sonar.pullrequest.base",
+            BranchKind::Branch => "sonar.newCode.referenceBranch",
+        };
+        format!(
+            "The report does not say which lines changed, so that new code cannot be told from old code. Give {property} to the \
+             scanner, and let it see the history of that branch."
+        )
+    }
 }
 
 /// Reads and checks what the report says about itself.
@@ -231,5 +243,12 @@ fn period(
         }
         None => definitions::effective(tx, &project.id, &branch.id)?,
     };
-    Ok(new_code::period(&definition, past, version, date))
+    let period = new_code::period(&definition, past, version, date);
+    if period.is_none() && !past.is_empty() {
+        warnings.push(
+            "The analysis that new code is defined to begin with is not one of this branch, so that nothing counts as new code."
+                .to_owned(),
+        );
+    }
+    Ok(period)
 }

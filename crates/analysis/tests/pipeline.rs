@@ -440,3 +440,52 @@ async fn holding_a_task_longer_does_not_keep_its_analysis_from_being_kept() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_decision_on_the_target_branch_holds_for_a_file_that_a_pull_request_moves() {
+    let lab = Lab::new().await;
+    lab.analyse(&lab.report().file(old_code(&lab).issue("A", 3, "trouble")))
+        .await;
+    let issue = lab.issues("src/a.rs").await.remove(0);
+    lab.change(&issue.id, Change::Transition(Transition::FalsePositive))
+        .await
+        .unwrap();
+    let moved = FileBuilder::numbered("src/moved.rs", 30)
+        .moved_from("src/a.rs")
+        .changed_lines(&[3])
+        .issue("A", 3, "trouble");
+
+    let pr = BranchName::PullRequest("7".to_owned());
+    lab.analyse_branch(pr.clone(), &lab.report().pull_request("7", "main").file(moved.clone()))
+        .await;
+    assert_eq!(lab.measures_of(pr).await.int("new_violations"), Some(0));
+
+    let branch = BranchName::Branch("feature".to_owned());
+    lab.analyse_branch(branch.clone(), &lab.report().file(moved)).await;
+    assert_eq!(lab.measures_of(branch).await.int("false_positive_issues"), Some(1));
+}
+
+#[tokio::test]
+async fn a_pull_request_whose_changed_lines_are_not_known_is_not_green_without_a_word() {
+    let lab = Lab::new().await;
+    let pr = BranchName::PullRequest("7".to_owned());
+    let report = lab
+        .report()
+        .pull_request("7", "nowhere")
+        .file(old_code(&lab).issue("A", 3, "trouble"));
+    let task = lab.analyse_branch(pr.clone(), &report).await;
+    assert_eq!(lab.measures_of(pr.clone()).await.text("alert_status"), Some("OK"));
+    assert!(
+        task.warnings[0].contains("sonar.pullrequest.base"),
+        "{:?}",
+        task.warnings
+    );
+
+    let told = lab
+        .report()
+        .pull_request("7", "nowhere")
+        .file(old_code(&lab).changed_lines(&[3]).issue("A", 3, "trouble"));
+    let task = lab.analyse_branch(pr.clone(), &told).await;
+    assert_eq!(task.warnings, [""; 0]);
+    assert_eq!(lab.measures_of(pr).await.text("alert_status"), Some("ERROR"));
+}

@@ -29,6 +29,7 @@ pub struct FileBuilder {
     coverage: Vec<proto::LineCoverage>,
     dates: Vec<i64>,
     changed: Option<Vec<i32>>,
+    old_path: String,
 }
 
 impl ReportBuilder {
@@ -148,6 +149,7 @@ impl FileBuilder {
             coverage: Vec::new(),
             dates: Vec::new(),
             changed: None,
+            old_path: String::new(),
         }
     }
 
@@ -211,6 +213,13 @@ impl FileBuilder {
         self
     }
 
+    /// Says where the file was before it was moved.
+    #[must_use]
+    pub fn moved_from(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.old_path);
+        self
+    }
+
     /// Says which lines differ from the target branch.
     #[must_use]
     pub fn changed_lines(mut self, lines: &[i32]) -> Self {
@@ -232,6 +241,7 @@ impl FileBuilder {
                 language: "rust".to_owned(),
                 lines,
                 project_relative_path: self.path.clone(),
+                old_relative_file_path: self.old_path.clone(),
                 ..proto::Component::default()
             })
             .unwrap();
