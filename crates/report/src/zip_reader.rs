@@ -1,6 +1,6 @@
 //! Reading a scanner report that is not trusted.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
@@ -24,6 +24,9 @@ use crate::zip_entry::{EntryReader, Gate, GateState};
 /// except for `metadata.pb` and the components of the tree.
 pub struct ReportReader<R: Read + Seek> {
     archive: ZipArchive<Gate<R>>,
+    /// Where each entry is. The archive's own look-up walks over all entries for a name that is not there, and most
+    /// components lack most kinds of entries.
+    names: HashMap<Box<str>, usize>,
     gate: Arc<GateState>,
     archive_len: u64,
     limits: Limits,
@@ -74,8 +77,14 @@ impl<R: Read + Seek> ReportReader<R> {
                 reason: "two of its entries have the same name".to_owned(),
             });
         }
+        let names = archive
+            .file_names()
+            .enumerate()
+            .filter_map(|(index, name)| Some((name.ok()?.into(), index)))
+            .collect();
         Ok(Self {
             archive,
+            names,
             gate,
             archive_len,
             limits: *limits,
@@ -171,9 +180,8 @@ impl<R: Read + Seek> ReportReader<R> {
 
     /// Whether the scanner looked for duplicates at all: then it sent what it found, or the text it compared.
     pub fn has_duplications(&self) -> bool {
-        self.archive
-            .file_names()
-            .flatten()
+        self.names
+            .keys()
             .any(|name| name.starts_with("duplications-") || name.starts_with("cpd-text-block-"))
     }
 
@@ -276,7 +284,7 @@ impl<R: Read + Seek> ReportReader<R> {
     }
 
     fn entry(&mut self, name: &str) -> Result<Option<EntryReader<'_, R>>, ReportError> {
-        let Some(index) = self.archive.index_for_name(name) else {
+        let Some(&index) = self.names.get(name) else {
             return Ok(None);
         };
         let file = self

@@ -52,7 +52,8 @@ pub(crate) fn open(path: &Path, readers: usize, shared: &Shared) -> Result<Threa
     for index in 0..readers {
         let reader = connect(path).map_err(|error| cannot_connect(path, &error))?;
         reader
-            .execute_batch("PRAGMA query_only = ON")
+            // A reader serves short questions; the pages that many ask for are in the system's cache anyway.
+            .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096")
             .map_err(|error| cannot_connect(path, &error))?;
         let (queue, shared, lock) = (read_queue.clone(), shared.clone(), lock.clone());
         handles.push(spawn(format!("store-read-{index}"), move || {
