@@ -1,11 +1,15 @@
 //! Reads what a request brings: the query, a form, a JSON object, or a form with a file in it.
 
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
+use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 
 use crate::action::{Action, Method};
@@ -19,6 +23,9 @@ pub(crate) const MAX_FORM_BYTES: usize = 4 * 1024 * 1024;
 const MAX_JSON_BYTES: usize = 256 * 1024;
 /// The most parameters of one request.
 const MAX_PARAMETERS: usize = 10_000;
+/// The most bytes of a multipart body that are taken in for one step in it: to the next part, or the next piece of a part.
+/// The parser keeps what it takes in until it finds the end of a part's headers, which need not come.
+const MAX_STEP_BYTES: usize = 1024 * 1024;
 /// How long a client may be silent in the middle of a body, and how long a whole body without a file may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -127,31 +134,58 @@ async fn read_multipart(
         .find(|param| param.kind == Kind::File)
         .map(|param| param.key);
     let unreadable = |_| ApiError::bad("The multipart body cannot be read");
+    let (request, taken) = metered(request);
     let mut form = Multipart::from_request(request, &()).await.map_err(unreadable)?;
     let mut room = MAX_FORM_BYTES;
-    while let Some(field) = patiently(form.next_field()).await? {
+    while let Some(field) = patiently(form.next_field(), &taken).await? {
         let name = field.name().unwrap_or("").to_owned();
         if file_key == Some(name.as_str()) && given.file.is_none() {
-            given.file = Some(save(state, field).await?);
+            given.file = Some(save(state, field, &taken).await?);
         } else {
-            let text = read_text(field, &mut room).await?;
+            room = room.checked_sub(name.len()).ok_or_else(texts_too_large)?;
+            let text = read_text(field, &mut room, &taken).await?;
             add(&mut given.raw, name, text)?;
         }
     }
     Ok(())
 }
 
-async fn patiently<T>(step: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
+/// How many bytes of a body were taken in for the step that is being made.
+type Taken = Arc<AtomicUsize>;
+
+/// The request with a body that breaks off where one step takes in too much.
+fn metered(request: Request) -> (Request, Taken) {
+    let taken = Taken::default();
+    let meter = Arc::clone(&taken);
+    let request = request.map(|body| {
+        Body::from_stream(body.into_data_stream().map(move |piece| {
+            let piece = piece.map_err(io::Error::other)?;
+            if meter.fetch_add(piece.len(), Ordering::Relaxed) > MAX_STEP_BYTES {
+                return Err(io::Error::other("too much between two parts"));
+            }
+            Ok(piece)
+        }))
+    });
+    (request, taken)
+}
+
+async fn patiently<T>(
+    step: impl Future<Output = Result<T, MultipartError>>,
+    taken: &AtomicUsize,
+) -> Result<T, ApiError> {
     match tokio::time::timeout(PATIENCE, step).await {
         Err(_) => Err(ApiError::Timeout),
-        Ok(Ok(value)) => Ok(value),
+        Ok(Ok(value)) => {
+            taken.store(0, Ordering::Relaxed);
+            Ok(value)
+        }
         Ok(Err(_)) => Err(ApiError::bad(
             "The multipart body cannot be read; it may have ended too early",
         )),
     }
 }
 
-async fn save(state: &AppState, mut field: Field<'_>) -> Result<tempfile::TempPath, ApiError> {
+async fn save(state: &AppState, mut field: Field<'_>, taken: &AtomicUsize) -> Result<tempfile::TempPath, ApiError> {
     let folder = state.config.temp_dir.clone();
     let made = tokio::task::spawn_blocking(move || tempfile::Builder::new().prefix("report-").tempfile_in(folder));
     let (file, path) = made
@@ -162,7 +196,7 @@ async fn save(state: &AppState, mut field: Field<'_>) -> Result<tempfile::TempPa
     let mut file = tokio::fs::File::from_std(file);
     let most = state.config.max_report_bytes;
     let mut size: u64 = 0;
-    while let Some(chunk) = patiently(field.chunk()).await? {
+    while let Some(chunk) = patiently(field.chunk(), taken).await? {
         size += chunk.len() as u64;
         if size > most {
             return Err(ApiError::TooLarge(format!(
@@ -176,12 +210,14 @@ async fn save(state: &AppState, mut field: Field<'_>) -> Result<tempfile::TempPa
     Ok(path)
 }
 
-async fn read_text(mut field: Field<'_>, room: &mut usize) -> Result<String, ApiError> {
+fn texts_too_large() -> ApiError {
+    ApiError::TooLarge(format!("The request's texts are larger than {MAX_FORM_BYTES} bytes"))
+}
+
+async fn read_text(mut field: Field<'_>, room: &mut usize, taken: &AtomicUsize) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = patiently(field.chunk()).await? {
-        *room = room
-            .checked_sub(chunk.len())
-            .ok_or_else(|| ApiError::TooLarge(format!("The request's texts are larger than {MAX_FORM_BYTES} bytes")))?;
+    while let Some(chunk) = patiently(field.chunk(), taken).await? {
+        *room = room.checked_sub(chunk.len()).ok_or_else(texts_too_large)?;
         bytes.extend_from_slice(&chunk);
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -213,3 +213,25 @@ async fn odd_requests_get_plain_answers() {
         .body(format!("{{\"keys\":[{}0]}}", "0,".repeat(500_000)));
     assert_eq!(server.send(large).await.status, 413);
 }
+
+#[tokio::test]
+async fn a_part_whose_headers_never_end_is_not_kept_in_memory() {
+    const CLAIMED: usize = 256 * 1024 * 1024;
+    let server = TestServer::start().await;
+    let address = server.base.trim_start_matches("http://");
+    for start in ["--b\r\nContent-Disposition: form-data; name=\"", "no boundary at all"] {
+        let mut raw = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST /api/ce/submit HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n\
+             Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {CLAIMED}\r\n\r\n{start}"
+        );
+        raw.write_all(head.as_bytes()).await.unwrap();
+        let piece = vec![b'x'; 64 * 1024];
+        let mut sent = 0;
+        // Ends when the server refuses and closes.
+        while sent + piece.len() < CLAIMED && raw.write_all(&piece).await.is_ok() {
+            sent += piece.len();
+        }
+        assert!(sent < CLAIMED / 4, "{start}: {sent} bytes were taken in");
+    }
+}
