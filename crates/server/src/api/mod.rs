@@ -8,6 +8,7 @@ mod components;
 mod issues;
 mod measures;
 mod metrics;
+mod navigation;
 mod new_code_periods;
 mod permissions;
 mod project_analyses;
@@ -32,6 +33,7 @@ pub(crate) static ACTIONS: &[&Action] = &[
     &ce::submit::ACTION,
     &ce::task::ACTION,
     &components::search::ACTION,
+    &components::search_projects::ACTION,
     &components::show::ACTION,
     &issues::do_transition::ACTION,
     &issues::search::ACTION,
@@ -40,6 +42,7 @@ pub(crate) static ACTIONS: &[&Action] = &[
     &measures::component::ACTION,
     &measures::search_history::ACTION,
     &metrics::search::ACTION,
+    &navigation::global::ACTION,
     &new_code_periods::set::ACTION,
     &new_code_periods::show::ACTION,
     &new_code_periods::unset::ACTION,

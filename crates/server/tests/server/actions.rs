@@ -611,6 +611,8 @@ async fn new_code_is_defined_and_taken_back() {
     assert_eq!(refused.status, 400);
     server.did("api/new_code_periods/unset", &[("project", "p")]).await;
     assert_eq!(show().await["inherited"], json!(true));
+    let global = server.get("api/new_code_periods/show", &As::Admin).await.json();
+    assert_eq!(global, json!({"type": "PREVIOUS_VERSION", "inherited": false}));
 }
 
 #[tokio::test]

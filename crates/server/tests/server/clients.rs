@@ -28,6 +28,11 @@ async fn a_client_learns_who_it_is() {
             .unwrap()
             .contains(&json!("admin"))
     );
+    let frame = server.get("api/navigation/global", &As::Admin).await.json();
+    assert_eq!(
+        (&frame["canAdmin"], &frame["edition"]),
+        (&json!(true), &json!("community"))
+    );
     let scanner = server.token("scan", "GLOBAL_ANALYSIS_TOKEN", "").await;
     let it = server.get("api/users/current", &scanner).await.json();
     assert_eq!(it["permissions"]["global"], json!(["provisioning", "scan"]));
@@ -72,6 +77,13 @@ async fn projects_are_listed_to_those_who_may_see_them() {
     assert_eq!(named["paging"]["total"], 1);
     let none = server.get("api/components/search", &As::Admin).await;
     assert_eq!(none.errors(), "The 'qualifiers' parameter is missing");
+
+    let portal = "api/components/search_projects?ps=100&filter=qualifier%3DTRK";
+    let seen = server.get(portal, &eve).await.json();
+    assert_eq!(seen["paging"]["total"], 1);
+    assert_eq!(seen["components"][0]["key"], "open");
+    let dated = server.get(&format!("{portal}&f=analysisDate"), &As::Admin).await.json();
+    assert!(dated["components"][1]["analysisDate"].is_string(), "{dated}");
 
     // The same holds for the projects of a gate.
     for project in ["p", "open"] {

@@ -1,4 +1,5 @@
 //! Projects and files.
 
 pub(crate) mod search;
+pub(crate) mod search_projects;
 pub(crate) mod show;

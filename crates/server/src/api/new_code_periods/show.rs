@@ -47,7 +47,8 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
     let project_id = project.as_ref().map(|project| &project.id);
     let branch_id = branch.as_ref().map(|branch| &branch.id);
     let own = new_code::get(tx, project_id, branch_id)?;
-    let inherited = own.is_none();
+    // What holds for everything is inherited from nowhere; exporters leave out what is inherited.
+    let inherited = own.is_none() && project.is_some();
     let definition = match (own, project_id, branch_id) {
         (Some(definition), _, _) => definition,
         (None, Some(project), Some(branch)) => new_code::effective(tx, project, branch)?,

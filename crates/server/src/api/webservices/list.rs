@@ -127,6 +127,7 @@ fn about(path: &str) -> &'static str {
         "api/issues" => "Issues.",
         "api/measures" => "Measures of projects and files.",
         "api/metrics" => "Metrics.",
+        "api/navigation" => "What the frame of a user interface needs.",
         "api/new_code_periods" => "What counts as new code.",
         "api/permissions" => "Who may do what.",
         "api/project_analyses" => "The analyses of projects.",

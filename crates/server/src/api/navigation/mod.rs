@@ -1,0 +1,3 @@
+//! What the frame of a user interface needs.
+
+pub(crate) mod global;
