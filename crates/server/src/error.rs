@@ -90,6 +90,13 @@ impl ApiError {
     /// The answer. An unknown error is logged here, once, with its causes.
     pub(crate) fn into_answer(self, request_id: &str) -> Response {
         let status = self.status();
+        if let Self::WrongMethod(allowed) = self {
+            let mut response = envelope(status, &[self.to_string()], None);
+            response
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static(allowed));
+            return response;
+        }
         let texts = match self {
             Self::BadCredentials | Self::NoCredentials => return status.into_response(),
             Self::BadRequest(texts) => texts,

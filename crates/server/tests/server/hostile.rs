@@ -187,6 +187,8 @@ async fn odd_requests_get_plain_answers() {
     ] {
         assert_eq!(status(method, path.to_owned()).await, expected, "{method} {path}");
     }
+    let wrong = server.send(server.request("PUT", "api/webhooks/delete", &admin)).await;
+    assert_eq!((wrong.status, wrong.header("allow")), (405, "POST"));
     let mut raw = TcpStream::connect(server.base.trim_start_matches("http://"))
         .await
         .unwrap();
