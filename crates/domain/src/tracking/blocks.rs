@@ -12,6 +12,10 @@ const MAX_PAIRS: usize = 250_000;
 /// lines cannot take long.
 const MAX_RUN: usize = 100;
 
+/// How many issues the pairs of lines may hold together: where many lines are equal and hold many issues each, the best
+/// pairs have been looked at by then, and the rest would take minutes.
+const MAX_LOOKED_AT: usize = 2_000_000;
+
 /// A line and the lines around it; nothing beyond the ends of the file.
 type Block = [Option<[u8; 8]>; 2 * REACH + 1];
 /// Issues by the line they begin on.
@@ -32,8 +36,21 @@ pub(super) fn pass(matching: &mut Matching<'_>, raw_lines: LineHashes<'_>, base_
     if raws.len().saturating_mul(bases.len()) >= MAX_PAIRS {
         return;
     }
+    let mut looked_at = 0_usize;
     for (raw, base) in likely_moves(&raws, &bases, raw_lines, base_lines) {
-        match_lines(matching, &raws[&raw], &bases[&base]);
+        let (Some(raws), Some(bases)) = (raws.get_mut(&raw), bases.get_mut(&base)) else {
+            continue;
+        };
+        raws.retain(|at| matching.base_of[*at].is_none());
+        bases.retain(|at| !matching.base_taken[*at]);
+        if raws.is_empty() || bases.is_empty() {
+            continue;
+        }
+        looked_at += raws.len() + bases.len();
+        if looked_at > MAX_LOOKED_AT {
+            return;
+        }
+        match_lines(matching, raws, bases);
     }
 }
 

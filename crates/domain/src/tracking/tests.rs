@@ -166,6 +166,20 @@ fn a_block_that_stands_once_moves_for_certain() {
     assert_eq!(tracked(&raw, &base, &raw_text, &base_text), [Some(1), Some(0)]);
 }
 
+/// Each of many equal lines holds many issues, and all moved: every line could be every other.
+#[test]
+fn a_file_of_equal_lines_is_tracked_without_looking_at_all_pairs_of_issues() {
+    let found = |from: u32| -> Vec<Found> {
+        let lines = from..from + 150;
+        lines
+            .flat_map(|line| (0..100).map(move |_| Found::new("r:1", Some(line), "x", "m")))
+            .collect()
+    };
+    let text = ["x"; 1_000];
+    let matched = tracked(&found(500), &found(1), &text, &text);
+    assert!(matched.iter().all(Option::is_some));
+}
+
 #[test]
 fn a_closed_issue_comes_back_only_when_all_is_equal() {
     let closed = Found::new("r:1", Some(3), "x", "m");
