@@ -50,6 +50,13 @@ impl ReportBuilder {
         }
     }
 
+    /// Makes it a report of another moment.
+    #[must_use]
+    pub fn at(mut self, date: Timestamp) -> Self {
+        self.metadata.analysis_date = date.as_millis();
+        self
+    }
+
     /// Sets `sonar.projectVersion`.
     #[must_use]
     pub fn version(mut self, version: &str) -> Self {
