@@ -42,6 +42,7 @@ pub(crate) static ACTIONS: &[&Action] = &[
     &measures::component::ACTION,
     &measures::search_history::ACTION,
     &metrics::search::ACTION,
+    &navigation::component::ACTION,
     &navigation::global::ACTION,
     &new_code_periods::set::ACTION,
     &new_code_periods::show::ACTION,

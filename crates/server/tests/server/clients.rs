@@ -113,6 +113,7 @@ async fn projects_are_listed_to_those_who_may_see_them() {
         0
     );
     for hidden in [
+        "api/navigation/component?component=p",
         "api/project_analyses/search?project=p",
         "api/measures/search_history?component=p&metrics=bugs",
     ] {
@@ -134,6 +135,15 @@ async fn the_branches_and_the_past_of_a_project_are_told() {
     assert_eq!(listed["branches"][0]["type"], "BRANCH");
     let date = &listed["branches"][0]["analysisDate"];
     assert!(date.is_string(), "{listed}");
+    let framed = server
+        .get("api/navigation/component?component=p", &As::Admin)
+        .await
+        .json();
+    assert_eq!(
+        (&framed["name"], &framed["analysisDate"], &framed["version"]),
+        (&json!("P"), date, &json!("1.0"))
+    );
+    assert_eq!(framed["qualityGate"]["name"], "Sonar way");
 
     let past = server
         .get("api/project_analyses/search?project=p", &As::Admin)

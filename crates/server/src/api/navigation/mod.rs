@@ -1,3 +1,4 @@
 //! What the frame of a user interface needs.
 
+pub(crate) mod component;
 pub(crate) mod global;
