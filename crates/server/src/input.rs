@@ -104,8 +104,12 @@ fn add_json(raw: &mut Raw, bytes: &[u8]) -> Result<(), ApiError> {
             Value::Null | Value::Array(_) | Value::Object(_) => None,
         }
     }
-    if bytes.iter().all(u8::is_ascii_whitespace) {
+    let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) else {
         return Ok(());
+    };
+    // One of the client libraries sends its forms with this type too.
+    if (first.is_ascii_alphabetic() || *first == b'_') && bytes.contains(&b'=') {
+        return add_form(raw, bytes);
     }
     let Ok(Value::Object(members)) = serde_json::from_slice(bytes) else {
         return Err(ApiError::bad("The body is not a JSON object"));

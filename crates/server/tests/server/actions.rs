@@ -47,6 +47,23 @@ async fn parameters_come_from_query_form_and_json_alike() {
         .header("Content-Type", "application/json")
         .body(r#"{"project":"b","name":"B","visibility":"private"}"#);
     assert_eq!(server.send(request).await.status, 200);
+    let mislabelled = |body: &'static str| {
+        server
+            .request("POST", "api/projects/create", &As::Admin)
+            .header("Content-Type", "application/json")
+            .body(body)
+    };
+    let reply = server.send(mislabelled("project=f&name=F+and+more")).await;
+    assert_eq!(
+        (reply.status, &reply.json()["project"]["name"]),
+        (200, &json!("F and more"))
+    );
+    for body in ["[\"project=g\"]", "{project=g}", "nonsense"] {
+        assert_eq!(
+            server.send(mislabelled(body)).await.errors(),
+            "The body is not a JSON object"
+        );
+    }
     let form = reqwest::multipart::Form::new().text("project", "c").text("name", "C");
     let request = server
         .request("POST", "api/projects/create", &As::Admin)
