@@ -474,3 +474,39 @@ fn the_python_example_is_read_whole() {
         "every issue has its file"
     );
 }
+
+#[test]
+fn a_submodule_that_a_pull_request_leaves_alone_has_no_changed_lines() {
+    let mut repository = Repository::new();
+    repository.write("a.py", "a = 1\n");
+    repository.write("module/b.py", "b = 1\n");
+    repository.git(&["-C", "module", "init", "-q", "-b", "main"]);
+    let inner = |repository: &Repository| {
+        let me = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
+        repository.git(&["-C", "module", "add", "-A"]);
+        repository.git(&[&["-C", "module"], &me[..], &["commit", "-q", "-m", "inner"]].concat());
+    };
+    inner(&repository);
+    repository.commit();
+    repository.git(&["checkout", "-q", "-b", "feature"]);
+    repository.write("a.py", "a = 2\n");
+    repository.commit();
+    let changed = |repository: &Repository, path: &str| {
+        let values = [
+            ("sonar.projectKey", "k"),
+            ("sonar.pullrequest.key", "7"),
+            ("sonar.pullrequest.base", "main"),
+        ];
+        let prepared = prepare(&options(&repository.base(), &values, &[])).unwrap();
+        let mut report = Report::open(&prepared);
+        let file = report.file(path).r#ref;
+        report.0.changed_lines(file).unwrap().unwrap().line
+    };
+    assert_eq!(changed(&repository, "a.py"), [1, 2]);
+    assert_eq!(changed(&repository, "module/b.py"), [0_i32; 0]);
+
+    repository.write("module/b.py", "b = 2\n");
+    inner(&repository);
+    repository.commit();
+    assert_eq!(changed(&repository, "module/b.py"), [1, 2]);
+}

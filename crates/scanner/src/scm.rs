@@ -220,6 +220,16 @@ impl ScmWorker<'_> {
         let path = self.scm.path(path);
         let renamed = base.renames.get(&path);
         let old = self.blob(base.tree, renamed.unwrap_or(&path))?;
+        if old.is_none()
+            && let Some(module) = self.submodule(self.head_tree()?, &path)?
+            && self.submodule(base.tree, &path)? == Some(module)
+        {
+            // The same commit of the submodule on both sides, so nothing in it changed.
+            return Ok(Some(Changed {
+                lines: Vec::new(),
+                old_path: None,
+            }));
+        }
         let committed = old
             .map(|bytes| text::decode(bytes, self.encoding).content)
             .unwrap_or_default();
@@ -269,10 +279,29 @@ impl ScmWorker<'_> {
         Ok(commit.tree_id().map_err(ScmError::new)?.detach())
     }
 
-    fn blob(&self, tree: ObjectId, path: &str) -> Result<Option<Vec<u8>>, ScmError> {
+    /// The commit of the submodule a file lies in, if it lies in one.
+    fn submodule(&self, tree: ObjectId, path: &str) -> Result<Option<ObjectId>, ScmError> {
         let tree = self.repository.find_tree(tree).map_err(ScmError::new)?;
-        let Some(entry) = tree.lookup_entry_by_path(path).map_err(ScmError::new)? else {
-            return Ok(None);
+        for (end, _) in path.match_indices('/') {
+            // From the outside in, so that nothing is looked up inside a submodule, whose trees are not here.
+            match tree.lookup_entry_by_path(&path[..end]).map_err(ScmError::new)? {
+                Some(entry) if entry.mode().is_commit() => return Ok(Some(entry.object_id())),
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a file held; none if it is not in the tree, as are files of submodules.
+    fn blob(&self, tree: ObjectId, path: &str) -> Result<Option<Vec<u8>>, ScmError> {
+        let root = tree;
+        let tree = self.repository.find_tree(root).map_err(ScmError::new)?;
+        let entry = match tree.lookup_entry_by_path(path) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Ok(None),
+            Err(_) if self.submodule(root, path)?.is_some() => return Ok(None),
+            Err(error) => return Err(ScmError::new(error)),
         };
         if !entry.mode().is_blob() {
             return Ok(None);
