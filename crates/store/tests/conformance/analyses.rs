@@ -6,6 +6,7 @@ use gatehook_domain::measure::Measures;
 use gatehook_domain::new_code::PastAnalysis;
 use gatehook_domain::rule::{CleanCodeAttribute, Rule, RuleKey};
 use gatehook_store::analysis::AnalysisSearch;
+use gatehook_store::rule::RuleSearch;
 use gatehook_store::{Tx, analysis, node, rule};
 
 use crate::bench::{Done, at, id, keep_project, new_analysis};
@@ -112,6 +113,17 @@ fn rules_are_kept_by_their_keys(tx: &mut Tx<'_>) -> Done {
     assert_eq!(rule::search(tx, Some("CHANG"), &[], 1, 10)?, (vec![changed.clone()], 1));
     let repositories = ["external_clippy".to_owned(), "external".to_owned()];
     assert_eq!(rule::search(tx, None, &repositories, 1, 10)?, (vec![other.clone()], 1));
+    let wanted = RuleSearch {
+        kinds: vec![one.kind],
+        severities: vec![one.severity],
+        ..RuleSearch::default()
+    };
+    assert_eq!(rule::find(tx, &wanted, 2, 1)?, (vec![changed.clone()], 2));
+    let unwanted = RuleSearch {
+        kinds: vec![IssueType::SecurityHotspot],
+        ..RuleSearch::default()
+    };
+    assert_eq!(rule::find(tx, &unwanted, 1, 10)?, (Vec::new(), 0));
     assert_eq!(rule::search(tx, None, &[], 1, 10)?, (vec![other, changed], 2));
     Ok(())
 }

@@ -1,7 +1,9 @@
 use gatehook_domain::gate::{Condition, Gate, Operator, SONAR_WAY, SONAR_WAY_NAME};
 use gatehook_domain::metric::Metric;
+use gatehook_domain::project::{Project, Visibility};
 use gatehook_store::gate::GateProjects;
-use gatehook_store::{StoreError, Tx, gate};
+use gatehook_store::permission::Viewer;
+use gatehook_store::{StoreError, Tx, gate, project};
 
 use crate::bench::{Done, id, keep_project};
 
@@ -140,7 +142,23 @@ fn a_project_is_judged_by_its_own_gate_or_the_default_one(tx: &mut Tx<'_>) -> Do
     assert_eq!(found(None, None)?, [did_not.clone(), chose.clone()]);
     assert_eq!(found(Some(true), None)?, [chose.clone()]);
     assert_eq!(found(Some(false), None)?, [did_not]);
-    assert_eq!(found(None, Some("SHO"))?, [chose]);
+    assert_eq!(found(None, Some("SHO"))?, [chose.clone()]);
+    let open = Project {
+        visibility: Visibility::Public,
+        ..shop.clone()
+    };
+    assert!(project::update(tx, &open)?);
+    let seen = GateProjects {
+        gate: own.id.clone(),
+        selected: None,
+        query: None,
+        visible_to: Some(Viewer(None)),
+        page: 1,
+        size: 10,
+    };
+    let (page, total) = gate::projects(tx, &seen)?;
+    assert_eq!((page.len(), total), (1, 1));
+    assert_eq!((page[0].0.key.to_string(), page[0].1), chose);
 
     assert!(gate::deselect(tx, &shop.id)?);
     assert!(!gate::deselect(tx, &shop.id)?);
