@@ -28,13 +28,14 @@ const BATCH: usize = 64;
 /// How many prepared statements a connection keeps.
 const STATEMENTS: usize = 256;
 
-/// The settings of every connection. `synchronous=FULL` keeps what was answered over a loss of power.
+/// The settings of every connection. `synchronous=FULL` keeps what was answered over a loss of power. What a savepoint
+/// would have to undo is kept in a file once it is large: in memory it would be as large as the largest analysis.
 const SETTINGS: &str = "PRAGMA busy_timeout = 5000;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
 PRAGMA cache_size = -16384;
-PRAGMA temp_store = MEMORY;
+PRAGMA temp_store = FILE;
 PRAGMA journal_size_limit = 67108864;";
 
 /// Held as long as a thread of the store lives, so that no other process opens the same file.
