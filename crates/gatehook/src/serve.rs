@@ -33,6 +33,7 @@ pub(crate) struct Running {
     workers: Workers,
     engine: EngineHandle,
     store: Store,
+    temp: TempFolder,
 }
 
 /// Runs the server until SIGTERM or SIGINT; a second one ends the process at once.
@@ -72,11 +73,9 @@ impl Running {
     pub(crate) async fn start(settings: &Settings, ambient: Ambient) -> Result<Self> {
         let data_dir = settings.data_dir();
         make_private_folder(&data_dir)?;
-        let temp_dir = data_dir.join("tmp");
-        make_private_folder(&temp_dir)?;
+        let node: NodeId = ambient.new_id();
         let secret_key = secret_key(settings, &data_dir, &ambient)?;
         let url = database_url(settings, &data_dir)?;
-        let single = url.sqlite_path().is_some();
         let mut config = StoreConfig::new(url, secret_key);
         config.postgres_connections = settings.number("postgres-connections", 1, 256)? as usize;
         let store = Store::open(config, ambient.clone())
@@ -85,7 +84,7 @@ impl Running {
         let generated_password = gatehook_server::first_start(&store, settings.secret("admin-password"))
             .await
             .context("cannot prepare the first start")?;
-        clear_folder(&temp_dir, single)?;
+        let temp = TempFolder::create(&data_dir.join("tmp"), &node)?;
 
         let listen = settings.text("listen").unwrap_or_default();
         let listener = TcpListener::bind(listen).await.with_context(|| {
@@ -96,8 +95,6 @@ impl Running {
             Some(url) => ServerUrl::new(url),
             None => ServerUrl::new(&default_url(address)),
         };
-        let node: NodeId = ambient.new_id();
-
         let sender = Sender::new(SenderConfig::new(gatehook_server::VERSION), ambient.clone())?;
         let engine = Engine::start(store.clone(), sender, EngineConfig { node: node.clone() });
         let wake_engine = engine.waker();
@@ -108,7 +105,7 @@ impl Running {
         let worker_config = WorkerConfig {
             node,
             workers: settings.number("workers", 1, 64)? as usize,
-            temp_dir: temp_dir.clone(),
+            temp_dir: temp.path.clone(),
             limits: gatehook_analysis::worker::Limits::default(),
             urls: urls.clone(),
         };
@@ -124,7 +121,7 @@ impl Running {
             store.clone(),
             ServerConfig {
                 server_url: urls,
-                temp_dir,
+                temp_dir: temp.path.clone(),
                 admin_token: settings.secret("admin-token"),
                 max_report_bytes: u64::from(settings.number("max-report-mib", 1, 4096)?) * 1024 * 1024,
             },
@@ -142,6 +139,7 @@ impl Running {
             workers,
             engine,
             store,
+            temp,
         })
     }
 
@@ -157,6 +155,7 @@ impl Running {
         self.workers.stop().await;
         self.engine.stop().await;
         self.store.close().await;
+        drop(self.temp);
         tracing::info!("stopped");
         served.context("the HTTP server failed")
     }
@@ -230,25 +229,74 @@ fn make_private_folder(path: &Path) -> Result<()> {
         .with_context(|| format!("cannot make the folder {}", path.display()))
 }
 
-/// Removes what an earlier process left behind when it was killed. Only the holder of the database may: other nodes have
-/// folders of their own.
-fn clear_folder(path: &Path, single: bool) -> Result<()> {
-    if !single {
-        return Ok(());
+/// A temporary folder of this process alone, below one that several processes may share.
+///
+/// Each process holds a lock on a file beside its folder for as long as it lives. A folder whose lock is free was left by a
+/// process that was killed, and is removed.
+struct TempFolder {
+    path: PathBuf,
+    lock_path: PathBuf,
+    _lock: std::fs::File,
+}
+
+impl TempFolder {
+    fn create(shared: &Path, node: &NodeId) -> Result<Self> {
+        let shown = shared.display();
+        make_private_folder(shared)?;
+        // Held while folders come and go, so that a new one is not taken for one that was left.
+        let gate = open_lock(&shared.join(".lock"))?;
+        gate.lock()
+            .with_context(|| format!("cannot lock the temporary folder {shown}"))?;
+        let entries = std::fs::read_dir(shared).with_context(|| format!("cannot read {shown}"))?;
+        for lock_path in entries.flatten().map(|entry| entry.path()) {
+            if lock_path.extension().is_some_and(|ending| ending == "lock") && open_lock(&lock_path)?.try_lock().is_ok()
+            {
+                remove_left(&lock_path.with_extension(""));
+                remove_left(&lock_path);
+            }
+        }
+        let path = shared.join(node.as_str());
+        let lock_path = shared.join(format!("{node}.lock"));
+        let lock = open_lock(&lock_path)?;
+        lock.try_lock()
+            .with_context(|| format!("cannot lock {}", lock_path.display()))?;
+        make_private_folder(&path)?;
+        Ok(Self {
+            path,
+            lock_path,
+            _lock: lock,
+        })
     }
-    let entries = std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
-    for entry in entries.flatten() {
-        let left: PathBuf = entry.path();
-        let gone = if left.is_dir() {
-            std::fs::remove_dir_all(&left)
-        } else {
-            std::fs::remove_file(&left)
-        };
-        if let Err(error) = gone {
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        remove_left(&self.path);
+        remove_left(&self.lock_path);
+    }
+}
+
+fn open_lock(path: &Path) -> Result<std::fs::File> {
+    std::fs::File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))
+}
+
+fn remove_left(left: &Path) {
+    let gone = if left.is_dir() {
+        std::fs::remove_dir_all(left)
+    } else {
+        std::fs::remove_file(left)
+    };
+    match gone {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             tracing::warn!(file = %left.display(), %error, "a left-over temporary file cannot be removed");
         }
+        _ => {}
     }
-    Ok(())
 }
 
 async fn stop_signal() -> Result<()> {

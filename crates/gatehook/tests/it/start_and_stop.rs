@@ -91,3 +91,26 @@ async fn another_key_is_refused_before_anything_is_lost() {
     let back = Server::start(&data).await;
     assert_eq!(back.get("webhooks/list", &[]).await["webhooks"][0]["hasSecret"], true);
 }
+
+#[tokio::test]
+async fn what_a_killed_server_left_in_its_temporary_folder_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let folders = || {
+        let entries = std::fs::read_dir(data.join("tmp")).unwrap().flatten();
+        entries
+            .map(|entry| entry.path())
+            .filter(|path| path.is_dir())
+            .collect::<Vec<_>>()
+    };
+    let server = Server::start(&data).await;
+    let left = folders();
+    std::fs::write(left[0].join("report-half"), "of a report").unwrap();
+    server.kill();
+    let server = Server::start(&data).await;
+    let now = folders();
+    assert_eq!(now.len(), 1, "{now:?}");
+    assert_ne!(now, left);
+    assert_eq!(server.stop().await.code(), Some(0));
+    assert!(folders().is_empty(), "a server that stops leaves nothing");
+}
