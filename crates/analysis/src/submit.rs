@@ -58,6 +58,19 @@ pub enum SubmitError {
     Store(#[from] StoreError),
 }
 
+/// Refuses a name that no branch and no pull request can have.
+pub fn check_branch(name: &BranchName) -> Result<(), SubmitError> {
+    let (BranchName::Branch(name) | BranchName::PullRequest(name)) = name else {
+        return Ok(());
+    };
+    let name = name.trim();
+    let length = name.chars().count();
+    if length == 0 || length > MAX_BRANCH_NAME || name.chars().any(char::is_control) {
+        return Err(SubmitError::BranchName);
+    }
+    Ok(())
+}
+
 /// Keeps a report and its task, in one transaction.
 pub async fn submit(store: &Store, submission: Submission) -> Result<Submitted, SubmitError> {
     let submission = Arc::new(submission);
@@ -126,10 +139,7 @@ fn ensure_branch(tx: &mut Tx<'_>, project: &ProjectId, name: &BranchName) -> Res
     if let Some(found) = branch::by_name(tx, project, &wanted)? {
         return Ok(found);
     }
-    let length = name.chars().count();
-    if length == 0 || length > MAX_BRANCH_NAME || name.chars().any(char::is_control) {
-        return Err(SubmitError::BranchName);
-    }
+    check_branch(&wanted)?;
     let made = Branch {
         id: tx.ambient().new_id(),
         project: project.clone(),

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::params::{Param, Params};
+use crate::params::{Param, Params, Raw};
 use crate::state::AppState;
 
 /// The method an action is called with.
@@ -56,8 +56,13 @@ pub(crate) struct Action {
     /// Made for scanners and the user interface rather than for people's scripts.
     pub(crate) internal: bool,
     pub(crate) params: &'static [Param],
+    /// Asked before the body is read, for actions whose bodies are large.
+    pub(crate) admit: Option<Admit>,
     pub(crate) run: Run,
 }
+
+/// Refuses a caller by what the query says.
+pub(crate) type Admit = fn(&mut Tx<'_>, &Caller, &Raw) -> Result<(), ApiError>;
 
 /// The future an action's work is.
 pub(crate) type Work = Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + Send>>;
@@ -86,6 +91,7 @@ impl Action {
             access: Access::Anyone,
             internal: false,
             params: &[],
+            admit: None,
             run,
         }
     }
@@ -100,6 +106,11 @@ impl Action {
 
     pub(crate) const fn params(mut self, params: &'static [Param]) -> Self {
         self.params = params;
+        self
+    }
+
+    pub(crate) const fn admitting(mut self, admit: Admit) -> Self {
+        self.admit = Some(admit);
         self
     }
 

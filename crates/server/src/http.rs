@@ -138,6 +138,13 @@ async fn answer(state: &AppState, request: Request) -> Result<Response, ApiError
         known.caller.require_login()?;
     }
     refuse_foreign_forms(state, action, request.headers()).await?;
+    if let Some(admit) = action.admit {
+        let (caller, raw) = (known.caller.clone(), input::query(&request)?);
+        if let Err(error) = state.store.read(move |tx| admit(tx, &caller, &raw)).await {
+            input::discard(request).await;
+            return Err(error);
+        }
+    }
     let given = input::read(state, action, request).await?;
     let params = Params::check(action.params, &given.raw, given.file.is_some())?;
     let call = Call {

@@ -26,6 +26,9 @@ const MAX_PARAMETERS: usize = 10_000;
 /// The most bytes of a multipart body that are taken in for one step in it: to the next part, or the next piece of a part.
 /// The parser keeps what it takes in until it finds the end of a part's headers, which need not come.
 const MAX_STEP_BYTES: usize = 1024 * 1024;
+/// How much of a body that is not wanted is read all the same, in bytes, and for how long.
+const MAX_DISCARDED_BYTES: usize = 32 * 1024 * 1024;
+const DISCARDING: Duration = Duration::from_secs(10);
 /// How long a client may be silent in the middle of a body, and how long a whole body without a file may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -38,10 +41,10 @@ pub(crate) struct Given {
 
 /// Reads a request for an action. A file is streamed to the folder for temporary files, never held in memory.
 pub(crate) async fn read(state: &AppState, action: &Action, request: Request) -> Result<Given, ApiError> {
-    let mut given = Given::default();
-    if let Some(query) = request.uri().query() {
-        add_form(&mut given.raw, query.as_bytes())?;
-    }
+    let mut given = Given {
+        raw: query(&request)?,
+        file: None,
+    };
     if action.method == Method::Get {
         return Ok(given);
     }
@@ -59,6 +62,32 @@ pub(crate) async fn read(state: &AppState, action: &Action, request: Request) ->
         _ => drop(whole(request.into_body(), MAX_FORM_BYTES).await?),
     }
     Ok(given)
+}
+
+/// Reads a body that is not wanted to its end, unless that is far or long. A client that is still sending when the
+/// connection is closed sees the connection break, not the answer.
+pub(crate) async fn discard(request: Request) {
+    let mut pieces = request.into_body().into_data_stream();
+    let read = async {
+        let mut room = MAX_DISCARDED_BYTES;
+        while let Some(Ok(piece)) = pieces.next().await {
+            match room.checked_sub(piece.len()) {
+                Some(left) => room = left,
+                None => return,
+            }
+        }
+    };
+    // Whether the end was reached makes no difference to the answer.
+    let _ = tokio::time::timeout(DISCARDING, read).await;
+}
+
+/// The parameters in the query.
+pub(crate) fn query(request: &Request) -> Result<Raw, ApiError> {
+    let mut raw = Raw::new();
+    if let Some(query) = request.uri().query() {
+        add_form(&mut raw, query.as_bytes())?;
+    }
+    Ok(raw)
 }
 
 fn media_type(headers: &HeaderMap) -> String {

@@ -237,3 +237,52 @@ async fn a_part_whose_headers_never_end_is_not_kept_in_memory() {
         assert!(sent < CLAIMED / 4, "{start}: {sent} bytes were taken in");
     }
 }
+
+#[tokio::test]
+async fn a_report_of_somebody_who_may_not_submit_is_not_even_received() {
+    let server = TestServer::start().await;
+    let stranger = with_a_stranger(&server).await;
+    let submit = |query: &'static str, size: usize, who: As| {
+        let server = &server;
+        async move {
+            let part = reqwest::multipart::Part::bytes(vec![0; size]).file_name("report.zip");
+            let form = reqwest::multipart::Form::new()
+                .part("report", part)
+                .text("projectKey", "shut");
+            let request = server.request("POST", &format!("api/ce/submit{query}"), &who);
+            server.send(request.multipart(form)).await
+        }
+    };
+    // More than is taken: whoever is let in hears of that.
+    assert_eq!(submit("?projectKey=shut", 2_000_000, As::Admin).await.status, 413);
+    assert_eq!(submit("", 2_000_000, As::Admin).await.status, 413);
+    for project in ["?projectKey=shut", "?projectKey=new"] {
+        let refused = submit(project, 2_000_000, stranger.clone()).await;
+        assert_eq!(
+            (refused.status, refused.errors().as_str()),
+            (403, "Insufficient privileges")
+        );
+    }
+    let refused = submit("", 2_000_000, stranger.clone()).await;
+    assert_eq!(
+        (refused.status, refused.errors().as_str()),
+        (400, "The 'projectKey' parameter must be in the query")
+    );
+    assert_eq!(submit("?projectKey=own", 10, stranger).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_branch_that_cannot_be_leaves_no_project_behind() {
+    let server = TestServer::start().await;
+    let part = reqwest::multipart::Part::bytes(b"PK".to_vec()).file_name("report.zip");
+    let form = reqwest::multipart::Form::new()
+        .part("report", part)
+        .text("characteristic", format!("branch={}", "x".repeat(256)));
+    let request = server
+        .request("POST", "api/ce/submit?projectKey=new", &As::Admin)
+        .multipart(form);
+    let refused = server.send(request).await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    let projects = server.get("api/projects/search", &As::Admin).await.json();
+    assert_eq!(projects["paging"]["total"], 0);
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gatehook_analysis::submit::{Submission, SubmitError, submit};
+use gatehook_analysis::submit::{Submission, SubmitError, check_branch, submit};
 use gatehook_domain::branch::BranchName;
 use gatehook_domain::project::Project;
 use gatehook_domain::user::GlobalPermission;
@@ -14,9 +14,10 @@ use serde::Serialize;
 
 use crate::action::{Action, Answer, Call, Run};
 use crate::api::projects::{Wanted, make};
+use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::lookup;
-use crate::params::Param;
+use crate::params::{Param, Raw};
 
 pub(crate) const ACTION: Action = Action::post(
     "api/ce/submit",
@@ -27,6 +28,7 @@ pub(crate) const ACTION: Action = Action::post(
 .permission("Execute Analysis; Create Projects as well for a new project")
 .logged_in()
 .internal()
+.admitting(admit)
 .params(&[
     Param::repeated(
         "characteristic",
@@ -46,6 +48,27 @@ struct Taken {
     project_id: String,
 }
 
+/// Refuses who may not submit before the report is received, so that it takes no room. Scanners name the project in the
+/// query; who does not is admitted with the right over all projects, and is asked again once the form has been read.
+fn admit(tx: &mut Tx<'_>, caller: &Caller, query: &Raw) -> Result<(), ApiError> {
+    let named = query
+        .iter()
+        .find(|(name, value)| name == "projectKey" && !value.trim().is_empty());
+    let Some((_, key)) = named else {
+        if caller.has_global(tx, GlobalPermission::Scan)? {
+            return Ok(());
+        }
+        return Err(ApiError::bad("The 'projectKey' parameter must be in the query"));
+    };
+    match lookup::by_key(tx, key.trim())? {
+        Some(found) => {
+            let may = caller.may_scan(tx, &found)?;
+            caller.require(may)
+        }
+        None => caller.require_global(tx, GlobalPermission::Provisioning),
+    }
+}
+
 async fn run(call: Arc<Call>) -> Result<Answer, ApiError> {
     let branch = branch_name(call.params.repeated("characteristic"))?;
     let report = call
@@ -57,6 +80,7 @@ async fn run(call: Arc<Call>) -> Result<Answer, ApiError> {
     if tokio::fs::metadata(&report).await.map_err(ApiError::unknown)?.len() == 0 {
         return Err(ApiError::bad(SubmitError::Empty.to_string()));
     }
+    check_branch(&branch).map_err(|error| ApiError::bad(error.to_string()))?;
     let store = call.state.store.clone();
     let asking = Arc::clone(&call);
     let project = store.write(move |tx| project(tx, &asking)).await?;
