@@ -138,10 +138,10 @@ fn found(tx: &mut Tx<'_>, caller: &Caller, asked: &Asked) -> Result<ProjectPage,
             .collect(),
         measures: rows(&measures),
         last: last.map(|last| Last {
-            date: last.date.to_string(),
+            date: shown(last.date),
             version: last.version,
             revision: last.revision.map(|revision| revision.chars().take(12).collect()),
-            new_since: last.period.and_then(|period| period.date).map(|date| date.to_string()),
+            new_since: last.period.and_then(|period| period.date).map(shown),
         }),
     })
 }
@@ -178,5 +178,14 @@ fn shown_text(metric: &Metric, text: &str) -> String {
             .to_owned(),
         (ValueType::Percent, Some(number)) => format!("{number:.1} %"),
         _ => text.to_owned(),
+    }
+}
+
+/// A moment as a page shows it: `2026-11-24 07:37 UTC`.
+fn shown(moment: gatehook_domain::Timestamp) -> String {
+    let text = moment.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(time)) => format!("{day} {time} UTC"),
+        _ => text,
     }
 }
