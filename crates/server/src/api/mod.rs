@@ -5,6 +5,7 @@ use crate::action::Action;
 mod authentication;
 mod ce;
 mod components;
+mod hotspots;
 mod issues;
 mod measures;
 mod metrics;
@@ -35,6 +36,8 @@ pub(crate) static ACTIONS: &[&Action] = &[
     &components::search::ACTION,
     &components::search_projects::ACTION,
     &components::show::ACTION,
+    &hotspots::change_status::ACTION,
+    &hotspots::search::ACTION,
     &issues::do_transition::ACTION,
     &issues::search::ACTION,
     &issues::set_severity::ACTION,

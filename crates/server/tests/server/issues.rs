@@ -22,10 +22,11 @@ pub(crate) async fn with_a_bug(server: &TestServer) -> String {
             &[("project", "p"), ("name", "P"), ("visibility", "private")],
         )
         .await;
-    server.test.store.write(bug).await.unwrap()
+    let planted = |tx: &mut Tx<'_>| plant(tx, IssueType::Bug, Status::Open);
+    server.test.store.write(planted).await.unwrap()
 }
 
-fn bug(tx: &mut Tx<'_>) -> Result<String, StoreError> {
+fn plant(tx: &mut Tx<'_>, kind: IssueType, status: Status) -> Result<String, StoreError> {
     let now = tx.ambient().now();
     let project = project::by_key(tx, &ProjectKey::parse("p").unwrap())?.unwrap();
     let main = branch::by_name(tx, &project.id, &BranchName::Main)?.unwrap();
@@ -46,7 +47,7 @@ fn bug(tx: &mut Tx<'_>) -> Result<String, StoreError> {
             key: key.clone(),
             name: "Unused variable".to_owned(),
             description: String::new(),
-            kind: IssueType::Bug,
+            kind,
             severity: Severity::Major,
             attribute: CleanCodeAttribute::Clear,
             impacts: std::collections::BTreeMap::default(),
@@ -57,10 +58,10 @@ fn bug(tx: &mut Tx<'_>) -> Result<String, StoreError> {
         branch: main.id.clone(),
         component: file.id.clone(),
         rule: key,
-        kind: IssueType::Bug,
+        kind,
         severity: Severity::Major,
         manual_severity: false,
-        status: Status::Open,
+        status,
         resolution: None,
         impacts: std::collections::BTreeMap::default(),
         attribute: CleanCodeAttribute::Clear,
@@ -329,7 +330,7 @@ async fn the_page_of_a_project_shows_its_last_analysis() {
     with_a_bug(&server).await;
     let page = server.get("dashboard?id=p", &As::Admin).await;
     assert_eq!(page.status, 200);
-    for shown in ["2026-01-31T10:34:21+0000", "1.0", "0123456789ab", "Sonar way"] {
+    for shown in ["2026-01-31 10:34 UTC", "1.0", "0123456789ab", "Sonar way"] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
     let component = server
@@ -338,4 +339,89 @@ async fn the_page_of_a_project_shows_its_last_analysis() {
         .json();
     assert_eq!(component["component"]["path"], "src/a.py");
     assert_eq!(component["ancestors"][0]["analysisDate"], "2026-01-31T10:34:21+0000");
+}
+
+#[tokio::test]
+async fn a_hotspot_is_found_apart_from_issues_and_reviewed() {
+    let server = TestServer::start().await;
+    server
+        .did("api/projects/create", &[("project", "p"), ("name", "P")])
+        .await;
+    let planted = |tx: &mut Tx<'_>| plant(tx, IssueType::SecurityHotspot, Status::ToReview);
+    let key = server.test.store.write(planted).await.unwrap();
+    let search = |query: &'static str| {
+        let server = &server;
+        async move { server.get(&format!("api/hotspots/search?{query}"), &As::Admin).await }
+    };
+    let found = search("projectKey=p").await.json();
+    assert_eq!(found["paging"]["total"], 1);
+    assert_eq!(
+        found["hotspots"][0],
+        json!({
+            "key": key,
+            "component": "p:src/a.py",
+            "project": "p",
+            "securityCategory": "others",
+            "vulnerabilityProbability": "LOW",
+            "status": "TO_REVIEW",
+            "line": 3,
+            "message": "x is never used",
+            "author": "me@example.org",
+            "creationDate": "2026-01-31T10:34:21+0000",
+            "updateDate": "2026-01-31T10:34:21+0000",
+            "textRange": {"startLine": 3, "endLine": 3, "startOffset": 0, "endOffset": 5},
+            "flows": [],
+            "ruleKey": "external_ruff:F841",
+            "messageFormattings": [],
+        })
+    );
+    assert!(found["components"].as_array().unwrap().len() >= 2);
+    let issues = server.get("api/issues/search?components=p", &As::Admin).await.json();
+    assert_eq!(issues["total"], 0);
+    let by_key = server
+        .get(&format!("api/hotspots/search?hotspots={key}"), &As::Admin)
+        .await;
+    assert_eq!(by_key.json()["paging"]["total"], 1);
+    assert_eq!(
+        search("").await.errors(),
+        "A value must be provided for either parameter 'project' or parameter 'hotspots'"
+    );
+    assert_eq!(search("project=none").await.status, 404);
+    assert_eq!(search("project=p&onlyMine=true").await.json()["paging"]["total"], 0);
+
+    let change = |status: &'static str, resolution: &'static str| {
+        let (server, key) = (&server, &key);
+        async move {
+            let form = [
+                ("hotspot", key.as_str()),
+                ("status", status),
+                ("resolution", resolution),
+            ];
+            server.post("api/hotspots/change_status", &form, &As::Admin).await
+        }
+    };
+    assert_eq!(change("REVIEWED", "").await.status, 400);
+    assert_eq!(change("TO_REVIEW", "SAFE").await.status, 400);
+    assert_eq!(
+        change("TO_REVIEW", "").await.status,
+        204,
+        "what is already so is no error"
+    );
+    assert_eq!(change("REVIEWED", "SAFE").await.status, 204);
+    let reviewed = search("project=p&status=REVIEWED&resolution=SAFE").await.json();
+    assert_eq!(reviewed["hotspots"][0]["resolution"], "SAFE");
+    assert_eq!(search("project=p&status=TO_REVIEW").await.json()["hotspots"], json!([]));
+    assert_eq!(change("TO_REVIEW", "").await.status, 204);
+    assert_eq!(search("project=p&status=TO_REVIEW").await.json()["paging"]["total"], 1);
+    let unknown = server
+        .post(
+            "api/hotspots/change_status",
+            &[("hotspot", "x"), ("status", "TO_REVIEW")],
+            &As::Admin,
+        )
+        .await;
+    assert_eq!(
+        (unknown.status, unknown.errors().as_str()),
+        (404, "Hotspot 'x' does not exist")
+    );
 }

@@ -16,14 +16,14 @@ use crate::shapes::Date;
 
 /// The components, branches and projects that a page of issues names.
 #[derive(Debug, Default)]
-pub(super) struct Context {
+pub(crate) struct Context {
     components: BTreeMap<ComponentId, Component>,
     branches: BTreeMap<BranchId, Branch>,
     projects: BTreeMap<ProjectId, Project>,
 }
 
 impl Context {
-    pub(super) fn of(tx: &mut Tx<'_>, issues: &[Issue]) -> Result<Self, StoreError> {
+    pub(crate) fn of(tx: &mut Tx<'_>, issues: &[Issue]) -> Result<Self, StoreError> {
         let mut ids: Vec<ComponentId> = issues.iter().map(|issue| issue.component.clone()).collect();
         ids.extend(issues.iter().map(|issue| ComponentId::root_of(&issue.branch)));
         for flow in issues.iter().flat_map(|issue| &issue.flows) {
@@ -55,12 +55,40 @@ impl Context {
         Some((branch, self.projects.get(&branch.project)?))
     }
 
-    pub(super) fn project(&self, issue: &Issue) -> Option<&Project> {
+    pub(crate) fn project(&self, issue: &Issue) -> Option<&Project> {
         self.of_branch(&issue.branch).map(|(_, project)| project)
     }
 
+    /// The key of a file, or of the project when the file is not known any more.
+    pub(crate) fn place(&self, project: &Project, id: &ComponentId) -> String {
+        match self.components.get(id) {
+            Some(component) => file_key(project, component),
+            None => project.key.as_str().to_owned(),
+        }
+    }
+
+    /// The ways that lead to an issue.
+    pub(crate) fn flows(&self, project: &Project, issue: &Issue) -> Vec<FlowShape> {
+        issue
+            .flows
+            .iter()
+            .map(|flow| FlowShape {
+                locations: flow
+                    .locations
+                    .iter()
+                    .map(|location| LocationShape {
+                        component: self.place(project, &location.component),
+                        text_range: location.range.map(RangeShape::of),
+                        msg: location.message.clone(),
+                        msg_formattings: [],
+                    })
+                    .collect(),
+            })
+            .collect()
+    }
+
     /// All components, as answers list them.
-    pub(super) fn components(&self) -> Vec<ComponentShape> {
+    pub(crate) fn components(&self) -> Vec<ComponentShape> {
         self.components
             .values()
             .filter_map(|component| {
@@ -154,23 +182,7 @@ impl IssueShape {
         let component = context.components.get(&issue.component).ok_or_else(lost)?;
         let (branch_name, pull_request) = branch_words(branch);
         let effort = duration(issue.effort);
-        let place = |id: &ComponentId| context.components.get(id).map(|component| file_key(project, component));
-        let flows = issue
-            .flows
-            .iter()
-            .map(|flow| FlowShape {
-                locations: flow
-                    .locations
-                    .iter()
-                    .map(|location| LocationShape {
-                        component: place(&location.component).unwrap_or_else(|| project.key.as_str().to_owned()),
-                        text_range: location.range.map(RangeShape::of),
-                        msg: location.message.clone(),
-                        msg_formattings: [],
-                    })
-                    .collect(),
-            })
-            .collect();
+        let flows = context.flows(project, issue);
         let is_hotspot = issue.kind == IssueType::SecurityHotspot;
         Ok(Self {
             key: issue.id.as_str().to_owned(),
@@ -232,7 +244,7 @@ impl IssueShape {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct RangeShape {
+pub(crate) struct RangeShape {
     start_line: u32,
     end_line: u32,
     start_offset: u32,
@@ -240,7 +252,7 @@ struct RangeShape {
 }
 
 impl RangeShape {
-    const fn of(range: TextRange) -> Self {
+    pub(crate) const fn of(range: TextRange) -> Self {
         Self {
             start_line: range.start_line,
             end_line: range.end_line,
@@ -251,7 +263,7 @@ impl RangeShape {
 }
 
 #[derive(Debug, Serialize)]
-struct FlowShape {
+pub(crate) struct FlowShape {
     locations: Vec<LocationShape>,
 }
 
@@ -275,7 +287,7 @@ struct ImpactShape {
 /// A component that issues name.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ComponentShape {
+pub(crate) struct ComponentShape {
     key: String,
     enabled: bool,
     qualifier: &'static str,

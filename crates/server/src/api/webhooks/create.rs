@@ -83,6 +83,11 @@ fn insert(tx: &mut Tx<'_>, call: &Call, url: &WebhookUrl) -> Result<Answer, ApiE
         secret: call.params.text("secret").map(SecretString::from),
         created_at: now,
         updated_at: now,
+        paused: false,
+        retries: None,
+        failing_since: None,
+        failures: 0,
+        gone: false,
     };
     webhook::insert(tx, &made)?;
     Answer::json(&Created {
