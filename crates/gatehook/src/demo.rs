@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use axum::http::StatusCode;
 use gatehook_domain::{Ambient, Timestamp};
 use gatehook_scanner::{Environment, Properties, Quiet, ScanOptions};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,7 +19,7 @@ use serde_json::Value;
 
 use self::api::Api;
 use crate::config::{Flags, Settings};
-use crate::listen::{Call, Receiver, Signature, indented};
+use crate::listen::{Behaviour, Call, Receiver, Signature, indented};
 use crate::serve::Running;
 
 /// How long a step may take before the demo gives up. The whole of it takes some seconds.
@@ -109,7 +108,7 @@ impl Stage {
         let settings = Settings::resolve(&Flags::of_demo(&data_dir, token.expose_secret()))?;
         let server = Running::start(&settings, ambient.clone()).await?;
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let receiver = Receiver::start(anywhere, StatusCode::OK, Duration::ZERO).await?;
+        let receiver = Receiver::start(anywhere, Behaviour::default()).await?;
         let api = Api::new(&server.url(), token.clone());
         let mut stage = Self {
             server,
@@ -286,7 +285,7 @@ impl Stage {
 
     /// The next call the receiver gets.
     async fn call(&mut self) -> Result<Call> {
-        let waited = tokio::time::timeout(PATIENCE, self.receiver.calls.recv()).await;
+        let waited = tokio::time::timeout(PATIENCE, self.receiver.next_call()).await;
         waited
             .ok()
             .flatten()

@@ -9,6 +9,8 @@
 mod broken_input;
 mod commands;
 mod harness;
+mod listener;
+mod listening;
 mod receivers;
 mod scanning;
 mod several_nodes;
