@@ -18,3 +18,7 @@ pub const MAIN_BRANCH_NAME: &str = "sonar.projectCreation.mainBranchName";
 pub const DEFAULT_VISIBILITY: &str = "projects.default.visibility";
 /// `sonar.multi-quality-mode.enabled`: whether clients show software qualities instead of types.
 pub const MULTI_QUALITY_MODE: &str = "sonar.multi-quality-mode.enabled";
+/// `gatehook.webhooks.retries`: whether webhook calls that failed are tried again; `true` unless set.
+pub const WEBHOOK_RETRIES: &str = "gatehook.webhooks.retries";
+/// `gatehook.webhooks.retrySchedule`: the pauses after the first attempt of a webhook call, the second, and so on.
+pub const WEBHOOK_RETRY_SCHEDULE: &str = "gatehook.webhooks.retrySchedule";

@@ -7,8 +7,10 @@ use crate::key::ProjectKey;
 use crate::time::Timestamp;
 use crate::words::words;
 
+pub mod schedule;
 pub mod url;
 
+pub use self::schedule::{NotASchedule, RetrySchedule};
 pub use self::url::WebhookUrl;
 
 /// The most webhooks one project has, and, separately, the system.
@@ -31,6 +33,16 @@ pub struct Webhook {
     pub created_at: Timestamp,
     /// When it was changed.
     pub updated_at: Timestamp,
+    /// Whether what it is owed waits until somebody resumes it.
+    pub paused: bool,
+    /// Whether failed calls are tried again; none is: as the setting says.
+    pub retries: Option<bool>,
+    /// When the first of the failures in a row began; none while there are none.
+    pub failing_since: Option<Timestamp>,
+    /// How many attempts in a row were no success.
+    pub failures: i64,
+    /// Whether the receiver has answered 410 since it last took a call: it says that it is gone for good.
+    pub gone: bool,
 }
 
 words! {

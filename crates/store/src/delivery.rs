@@ -7,13 +7,19 @@ use gatehook_domain::webhook::{Attempt, Delivery, DeliveryStatus, Event, EventKi
 
 use crate::error::StoreError;
 use crate::params;
-use crate::sql::{Sql, number};
+use crate::sql::Sql;
 use crate::tx::Tx;
 use crate::value::{Kind, Row, ToValue, Value};
 
+mod backlog;
 mod claim;
+mod complete;
+mod recover;
 
-pub use self::claim::claim;
+pub use self::backlog::{Backlog, backlog, count_pending, next_due};
+pub use self::claim::{Claim, Claimed, Taken, claim, give_back};
+pub use self::complete::{Completion, Outcome, complete, complete_many};
+pub use self::recover::{redeliver, redeliver_failed, redeliver_window};
 
 /// Whose deliveries are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,17 +30,6 @@ pub enum DeliveryFilter {
     Project(ProjectId),
     /// Those that a task caused.
     Task(TaskId),
-}
-
-/// Where a delivery stands after an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The receiver has it.
-    Delivered,
-    /// The receiver does not have it, and no further try is made.
-    Failed,
-    /// The next try is due then.
-    RetryAt(Timestamp),
 }
 
 /// Keeps an event, with the bytes that receivers are sent.
@@ -121,65 +116,6 @@ pub fn by_id(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<Delivery>, Store
     row.map(|row| read(&row)).transpose()
 }
 
-/// When a claim will next find something: the earliest due time, or the end of a lease; never before `now`.
-pub fn next_due(tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    let row = tx.query_opt(
-        "SELECT MIN(at) FROM (
-             SELECT MIN(due_at) AS at FROM delivery WHERE status = 'PENDING' AND owner IS NULL
-              UNION ALL
-             SELECT MIN(lease_until) AS at FROM delivery WHERE owner IS NOT NULL) AS moment",
-        &[],
-    )?;
-    let next: Option<Timestamp> = row.map_or(Ok(None), |row| row.get(0))?;
-    Ok(next.map(|next| next.max(now)))
-}
-
-/// Writes what came of an attempt and where the delivery stands now. False, and nothing is written, when `node` no
-/// longer has the delivery, or has begun another attempt of it since.
-pub fn complete(
-    tx: &mut Tx<'_>,
-    id: &DeliveryId,
-    node: &NodeId,
-    attempt: &Attempt,
-    next: Outcome,
-) -> Result<bool, StoreError> {
-    let (status, due_at) = match next {
-        Outcome::Delivered => (DeliveryStatus::Delivered, None),
-        Outcome::Failed => (DeliveryStatus::Failed, None),
-        Outcome::RetryAt(moment) => (DeliveryStatus::Pending, Some(moment)),
-    };
-    let changed = tx.execute(
-        "UPDATE delivery SET status = $4, due_at = $5, last_attempt = $3, owner = NULL, lease_until = NULL
-          WHERE id = $1 AND owner = $2 AND attempts = $3",
-        &params![id, node, attempt.number, status.as_str(), due_at],
-    )?;
-    if changed == 0 {
-        return Ok(false);
-    }
-    tx.execute(
-        "INSERT INTO delivery_attempt (delivery_id, number, at, duration_ms, http_status, error)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-        &params![
-            id,
-            attempt.number,
-            attempt.at,
-            attempt.duration_ms,
-            attempt.http_status,
-            attempt.error
-        ],
-    )?;
-    Ok(true)
-}
-
-/// Lets a delivery that has ended be tried again from `due_at` on; false when it is still owed, or gone.
-pub fn reopen(tx: &mut Tx<'_>, id: &DeliveryId, due_at: Timestamp) -> Result<bool, StoreError> {
-    let changed = tx.execute(
-        "UPDATE delivery SET status = 'PENDING', due_at = $2 WHERE id = $1 AND status <> 'PENDING'",
-        &params![id, due_at],
-    )?;
-    Ok(changed > 0)
-}
-
 /// The attempts of a delivery that ended, oldest first.
 pub fn attempts(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Vec<Attempt>, StoreError> {
     let rows = tx.query(
@@ -229,16 +165,6 @@ pub fn latest_of(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<Option<Delivery
     row.map(|row| read(&row)).transpose()
 }
 
-/// How many deliveries are still owed.
-pub fn count_pending(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-    // Two counts, because each is one over a small index.
-    number(tx.query_opt(
-        "SELECT (SELECT COUNT(*) FROM delivery WHERE status = 'PENDING' AND owner IS NULL)
-              + (SELECT COUNT(*) FROM delivery WHERE owner IS NOT NULL)",
-        &[],
-    )?)
-}
-
 /// Deletes deliveries made before a moment that have ended, at most `limit`, then as many events made before it that
 /// have no deliveries (any more). Gives how many deliveries were deleted.
 pub fn purge_before(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
@@ -257,7 +183,7 @@ pub fn purge_before(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u6
     Ok(purged)
 }
 
-/// Gives up the leases that `node` has; gives how many.
+/// Gives up the leases that `node` has; gives how many. What it had claimed counts as attempted: perhaps it was.
 pub fn release_of(tx: &mut Tx<'_>, node: &NodeId) -> Result<u64, StoreError> {
     tx.execute(
         "UPDATE delivery SET owner = NULL, lease_until = NULL WHERE owner = $1",

@@ -1,5 +1,6 @@
 //! Webhooks. Their URLs, which may hold a password, and their secrets are sealed.
 
+use gatehook_domain::Timestamp;
 use gatehook_domain::id::{ProjectId, WebhookId};
 use gatehook_domain::webhook::{Webhook, WebhookUrl};
 use secrecy::ExposeSecret;
@@ -19,8 +20,9 @@ const SECRET: &str = "webhook.secret";
 pub fn insert(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<(), StoreError> {
     let (url, secret) = sealed(tx, webhook)?;
     tx.execute(
-        "INSERT INTO webhook (id, project_id, name, url, secret, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO webhook (id, project_id, name, url, secret, created_at, updated_at, paused, retries, failing_since,
+                              failures, gone)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         &params![
             webhook.id,
             webhook.project,
@@ -28,7 +30,12 @@ pub fn insert(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<(), StoreError> {
             url,
             secret,
             webhook.created_at,
-            webhook.updated_at
+            webhook.updated_at,
+            webhook.paused,
+            webhook.retries,
+            webhook.failing_since,
+            webhook.failures,
+            webhook.gone
         ],
     )?;
     Ok(())
@@ -37,7 +44,9 @@ pub fn insert(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<(), StoreError> {
 /// The webhook of this id.
 pub fn by_id(tx: &mut Tx<'_>, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
     let row = tx.query_opt(
-        "SELECT id, project_id, name, url, secret, created_at, updated_at FROM webhook WHERE id = $1",
+        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
+                failing_since, failures, gone
+           FROM webhook WHERE id = $1",
         &params![id],
     )?;
     row.map(|row| read(tx, &row)).transpose()
@@ -51,10 +60,13 @@ pub(crate) fn by_ids<'a>(
     let ids: Vec<&WebhookId> = ids.into_iter().collect();
     let mut found = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(LIST) {
-        let rows =
-            Sql::new("SELECT id, project_id, name, url, secret, created_at, updated_at FROM webhook WHERE id IN ")
-                .list(chunk)
-                .query(tx)?;
+        let rows = Sql::new(
+            "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
+                failing_since, failures, gone
+           FROM webhook WHERE id IN ",
+        )
+        .list(chunk)
+        .query(tx)?;
         for row in rows {
             found.push(read(tx, &row)?);
         }
@@ -62,14 +74,92 @@ pub(crate) fn by_ids<'a>(
     Ok(found)
 }
 
-/// Writes a webhook's name, URL, secret and date of change; false when it is gone. Its scope never changes.
+/// Writes a webhook's name, URL, secret, retries and date of change; false when it is gone. Its scope never changes,
+/// whether it is paused is changed by [`pause`] and [`resume`], and its health by what comes of its calls.
 pub fn update(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<bool, StoreError> {
     let (url, secret) = sealed(tx, webhook)?;
     let changed = tx.execute(
-        "UPDATE webhook SET name = $2, url = $3, secret = $4, updated_at = $5 WHERE id = $1",
-        &params![webhook.id, webhook.name, url, secret, webhook.updated_at],
+        "UPDATE webhook SET name = $2, url = $3, secret = $4, updated_at = $5, retries = $6 WHERE id = $1",
+        &params![
+            webhook.id,
+            webhook.name,
+            url,
+            secret,
+            webhook.updated_at,
+            webhook.retries
+        ],
     )?;
     Ok(changed > 0)
+}
+
+/// Lets what is owed to a webhook wait; calls that are being made end as they would. False when there is no such
+/// webhook, or it was paused already.
+pub fn pause(tx: &mut Tx<'_>, id: &WebhookId) -> Result<bool, StoreError> {
+    Ok(tx.execute(
+        "UPDATE webhook SET paused = TRUE WHERE id = $1 AND NOT paused",
+        &params![id],
+    )? > 0)
+}
+
+/// Lets what is owed to a paused webhook go out again; false when there is no such webhook, or it was not paused. The
+/// caller wakes the engine after the commit.
+pub fn resume(tx: &mut Tx<'_>, id: &WebhookId) -> Result<bool, StoreError> {
+    Ok(tx.execute(
+        "UPDATE webhook SET paused = FALSE WHERE id = $1 AND paused",
+        &params![id],
+    )? > 0)
+}
+
+/// The webhooks that are not paused and whose attempts have all been no success since a moment or longer: those that have
+/// failed for longest first, at most `limit`.
+pub fn failing_since(tx: &mut Tx<'_>, since: Timestamp, limit: i64) -> Result<Vec<Webhook>, StoreError> {
+    let rows = tx.query(
+        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
+                failing_since, failures, gone
+           FROM webhook WHERE failures > 0 AND failing_since <= $1 AND NOT paused ORDER BY failing_since, id LIMIT $2",
+        &params![since, limit],
+    )?;
+    rows.iter().map(|row| read(tx, row)).collect()
+}
+
+/// How many webhooks there are that [`failing_since`] would find without a limit.
+pub fn count_failing_since(tx: &mut Tx<'_>, since: Timestamp) -> Result<i64, StoreError> {
+    number(tx.query_opt(
+        "SELECT COUNT(*) FROM webhook WHERE failures > 0 AND failing_since <= $1 AND NOT paused",
+        &params![since],
+    )?)
+}
+
+/// What the attempts of a while say about a webhook's health.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Health {
+    /// Whether one of them was a success, which ends a row of failures.
+    pub(crate) succeeded: bool,
+    /// Failures after the last success.
+    pub(crate) failures: i64,
+    /// When the first of these failures began.
+    pub(crate) failing_since: Option<Timestamp>,
+    /// Whether one of these failures was the answer 410.
+    pub(crate) gone: bool,
+}
+
+/// Adds what was seen of a webhook's health.
+pub(crate) fn note(tx: &mut Tx<'_>, id: &WebhookId, health: &Health) -> Result<(), StoreError> {
+    if health.succeeded {
+        // Mostly there is nothing to change, and then nothing is written.
+        tx.execute(
+            "UPDATE webhook SET failures = 0, failing_since = NULL, gone = FALSE WHERE id = $1 AND (failures > 0 OR gone)",
+            &params![id],
+        )?;
+    }
+    if health.failures > 0 {
+        tx.execute(
+            "UPDATE webhook SET failures = failures + $2, failing_since = COALESCE(failing_since, $3), gone = gone OR $4
+              WHERE id = $1",
+            &params![id, health.failures, health.failing_since, health.gone],
+        )?;
+    }
+    Ok(())
 }
 
 /// Deletes a webhook and its deliveries; gives how many of them had still been owed.
@@ -85,7 +175,8 @@ pub fn delete(tx: &mut Tx<'_>, id: &WebhookId) -> Result<u64, StoreError> {
 /// The webhooks of a project, without the global ones, ordered by name.
 pub fn of_project(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Vec<Webhook>, StoreError> {
     let rows = tx.query(
-        "SELECT id, project_id, name, url, secret, created_at, updated_at
+        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
+                failing_since, failures, gone
            FROM webhook WHERE project_id = $1 ORDER BY name, id",
         &params![project],
     )?;
@@ -95,7 +186,8 @@ pub fn of_project(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Vec<Webhook>, 
 /// The global webhooks, ordered by name.
 pub fn global(tx: &mut Tx<'_>) -> Result<Vec<Webhook>, StoreError> {
     let rows = tx.query(
-        "SELECT id, project_id, name, url, secret, created_at, updated_at
+        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
+                failing_since, failures, gone
            FROM webhook WHERE project_id IS NULL ORDER BY name, id",
         &[],
     )?;
@@ -141,5 +233,10 @@ fn read(tx: &Tx<'_>, row: &Row) -> Result<Webhook, StoreError> {
         secret: secret.map(|sealed| tx.open_sealed(SECRET, &sealed)).transpose()?,
         created_at: row.get(5)?,
         updated_at: row.get(6)?,
+        paused: row.get(7)?,
+        retries: row.get(8)?,
+        failing_since: row.get(9)?,
+        failures: row.get(10)?,
+        gone: row.get(11)?,
     })
 }

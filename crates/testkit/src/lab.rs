@@ -335,5 +335,10 @@ fn hook(project: &ProjectId, ambient: &Ambient) -> Webhook {
         secret: None,
         created_at: ambient.now(),
         updated_at: ambient.now(),
+        paused: false,
+        retries: None,
+        failing_since: None,
+        failures: 0,
+        gone: false,
     }
 }

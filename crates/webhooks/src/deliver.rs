@@ -47,10 +47,17 @@ pub(crate) async fn deliver(store: Store, sender: Sender, node: NodeId, claimed:
     let mut pause = FIRST_PAUSE;
     for tries_left in (0..COMPLETION_TRIES).rev() {
         let (id, node, attempt) = (call.delivery.clone(), node.clone(), attempt.clone());
+        let webhook = claimed.webhook.id.clone();
         let completed = store
             .write(move |tx| {
                 let outcome = after(&attempt, tx.ambient().now());
-                delivery::complete(tx, &id, &node, &attempt, outcome)
+                let completion = delivery::Completion {
+                    delivery: id.clone(),
+                    webhook: webhook.clone(),
+                    attempt: attempt.clone(),
+                    outcome,
+                };
+                delivery::complete(tx, &node, &completion)
             })
             .await;
         match completed {

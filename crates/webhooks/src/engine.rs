@@ -213,7 +213,19 @@ impl Running {
         self.store
             .write(move |tx| {
                 let now = tx.ambient().now();
-                let claimed = delivery::claim(tx, &node, now, now.plus(LEASE), room as i64)?;
+                let claimed = delivery::claim(
+                    tx,
+                    &delivery::Claim {
+                        node: &node,
+                        now,
+                        lease_until: now.plus(LEASE),
+                        limit: room,
+                        again: room,
+                        room: &|_, _| room,
+                        after: None,
+                    },
+                )?
+                .claimed;
                 let next_due = if claimed.len() < room {
                     delivery::next_due(tx, now)?
                 } else {
@@ -221,10 +233,10 @@ impl Running {
                 };
                 let claimed = claimed
                     .into_iter()
-                    .map(|(delivery, event, webhook)| Claimed {
-                        delivery,
-                        event,
-                        webhook,
+                    .map(|claimed| Claimed {
+                        delivery: claimed.delivery,
+                        event: claimed.event,
+                        webhook: claimed.webhook,
                     })
                     .collect();
                 Ok((claimed, next_due))

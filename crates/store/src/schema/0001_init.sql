@@ -290,9 +290,20 @@ CREATE TABLE webhook (
     url BLOB NOT NULL,
     secret BLOB,
     created_at BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL
+    updated_at BIGINT NOT NULL,
+    -- What is owed to a paused webhook waits.
+    paused BOOLEAN NOT NULL,
+    -- Whether failed calls are tried again; NULL is: as the setting says.
+    retries BOOLEAN,
+    -- Attempts in a row that were no success, since when, and whether the receiver said that it is gone for good.
+    failures BIGINT NOT NULL,
+    failing_since BIGINT,
+    gone BOOLEAN NOT NULL,
+    CHECK ((failures = 0) = (failing_since IS NULL))
 ) STRICT;
 CREATE INDEX webhook_project ON webhook (project_id, name);
+
+CREATE INDEX webhook_failing ON webhook (id) WHERE failures > 0;
 
 CREATE TABLE webhook_event (
     id TEXT NOT NULL PRIMARY KEY,
@@ -321,6 +332,8 @@ CREATE TABLE delivery (
     attempts BIGINT NOT NULL,
     -- The number of the last attempt that ended; attempts counts those that were begun.
     last_attempt BIGINT,
+    -- Attempts that were begun before the delivery was last sent again by hand; its retries are counted from there.
+    earlier_attempts BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
     owner TEXT,
     lease_until BIGINT,
@@ -330,6 +343,11 @@ CREATE TABLE delivery (
     CHECK (last_attempt IS NULL OR last_attempt <= attempts)
 ) STRICT;
 CREATE INDEX delivery_due ON delivery (due_at, id) WHERE status = 'PENDING' AND owner IS NULL;
+-- A claim goes from webhook to webhook, so that what is owed to one is never in the way of another.
+CREATE INDEX delivery_fresh ON delivery (webhook_id, due_at, id)
+    WHERE status = 'PENDING' AND owner IS NULL AND last_attempt IS NULL;
+CREATE INDEX delivery_again ON delivery (webhook_id, due_at, id)
+    WHERE status = 'PENDING' AND owner IS NULL AND last_attempt IS NOT NULL;
 CREATE INDEX delivery_leased ON delivery (lease_until) WHERE owner IS NOT NULL;
 CREATE INDEX delivery_event ON delivery (event_id);
 CREATE INDEX delivery_webhook ON delivery (webhook_id, created_at, id);

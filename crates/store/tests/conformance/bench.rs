@@ -6,14 +6,15 @@ use gatehook_domain::Timestamp;
 use gatehook_domain::analysis::Analysis;
 use gatehook_domain::branch::{Branch, BranchKind, BranchName};
 use gatehook_domain::component::{Component, Qualifier};
-use gatehook_domain::id::{BranchId, ComponentId, Id, ProjectId, TaskId};
+use gatehook_domain::id::{BranchId, ComponentId, DeliveryId, Id, NodeId, ProjectId, TaskId};
 use gatehook_domain::issue::{ImpactSeverity, Impacts, Issue, IssueType, Severity, SoftwareQuality, Status, TextRange};
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::project::{Project, Visibility};
 use gatehook_domain::rule::{CleanCodeAttribute, RuleKey};
 use gatehook_domain::task::{Task, TaskStatus};
 use gatehook_domain::user::User;
-use gatehook_domain::webhook::{Delivery, DeliveryStatus, Event, EventKind, Webhook, WebhookUrl};
+use gatehook_domain::webhook::{Attempt, Delivery, DeliveryStatus, Event, EventKind, Webhook, WebhookUrl};
+use gatehook_store::delivery::{Claim, Claimed, Completion, Outcome};
 use gatehook_store::testing::{self, TestStore};
 use gatehook_store::{Engine, Store, StoreError, Tx, branch, component, delivery, project, user, webhook};
 
@@ -223,6 +224,11 @@ pub(crate) fn new_webhook(name: &str, project: Option<&ProjectId>) -> Webhook {
         secret: None,
         created_at: at(0),
         updated_at: at(0),
+        paused: false,
+        retries: None,
+        failing_since: None,
+        failures: 0,
+        gone: false,
     }
 }
 
@@ -276,6 +282,43 @@ pub(crate) fn keep_deliveries(tx: &mut Tx<'_>, due: &[Timestamp]) -> Result<(Pro
         .collect();
     delivery::insert_many(tx, &deliveries)?;
     Ok((project, webhook))
+}
+
+/// Takes what is due at `now`, at most `limit`, for a lease until `until`.
+pub(crate) fn take(
+    tx: &mut Tx<'_>,
+    node: &NodeId,
+    now: i64,
+    until: i64,
+    limit: usize,
+) -> Result<Vec<Claimed>, StoreError> {
+    let claim = Claim {
+        node,
+        now: at(now),
+        lease_until: at(until),
+        limit,
+        again: limit,
+        room: &|_, _| limit,
+        after: None,
+    };
+    Ok(delivery::claim(tx, &claim)?.claimed)
+}
+
+/// Ends an attempt of a delivery to the webhook that [`keep_deliveries`] keeps.
+pub(crate) fn end(
+    tx: &mut Tx<'_>,
+    delivery: &DeliveryId,
+    node: &NodeId,
+    attempt: &Attempt,
+    outcome: Outcome,
+) -> Result<bool, StoreError> {
+    let completion = Completion {
+        delivery: delivery.clone(),
+        webhook: id("webhook-ci"),
+        attempt: attempt.clone(),
+        outcome,
+    };
+    delivery::complete(tx, node, &completion)
 }
 
 /// Runs `work` on so many threads at once and gives their answers.

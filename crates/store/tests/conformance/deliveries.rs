@@ -1,9 +1,9 @@
-use gatehook_domain::id::NodeId;
+use gatehook_domain::id::{NodeId, WebhookId};
 use gatehook_domain::webhook::{Attempt, DeliveryStatus, Webhook, WebhookUrl};
-use gatehook_store::delivery::{DeliveryFilter, Outcome};
+use gatehook_store::delivery::{Backlog, Claim, Claimed, Completion, DeliveryFilter, Outcome};
 use gatehook_store::{StoreError, Tx, delivery, webhook};
 
-use crate::bench::{Done, at, id, keep_deliveries, keep_project, keep_webhook, new_delivery, new_event};
+use crate::bench::{Done, at, end, id, keep_deliveries, keep_project, keep_webhook, new_delivery, new_event, take};
 
 crate::on_both! {
     what_is_due_is_claimed_once_the_longest_due_first
@@ -16,6 +16,14 @@ crate::on_both! {
     deliveries_are_listed_newest_first
     a_purge_keeps_what_is_owed
     leases_of_the_dead_are_given_up
+    every_webhook_gets_its_share_and_one_without_room_is_left_out
+    first_attempts_go_before_others_which_get_their_places_only
+    what_is_owed_to_a_paused_webhook_waits
+    what_was_given_back_was_not_attempted
+    ends_are_written_together_and_tell_the_webhooks_health
+    what_failed_is_sent_again_since_a_moment
+    what_ended_in_a_window_is_counted_and_sent_again
+    the_backlog_is_what_is_owed_and_not_paused
 }
 
 fn nodes() -> (NodeId, NodeId) {
@@ -37,11 +45,11 @@ fn attempt(number: i64, http_status: Option<u16>) -> Attempt {
     }
 }
 
-fn claimed(tx: &mut Tx<'_>, node: &NodeId, now: i64, limit: i64) -> Result<Vec<String>, StoreError> {
-    let found = delivery::claim(tx, node, at(now), at(now + 100), limit)?;
+fn claimed(tx: &mut Tx<'_>, node: &NodeId, now: i64, limit: usize) -> Result<Vec<String>, StoreError> {
+    let found = take(tx, node, now, now + 100, limit)?;
     Ok(found
         .into_iter()
-        .map(|(delivery, ..)| delivery.id.to_string())
+        .map(|claimed| claimed.delivery.id.to_string())
         .collect())
 }
 
@@ -64,8 +72,13 @@ fn a_claim_brings_the_event_and_the_webhook_as_it_is_now(tx: &mut Tx<'_>) -> Don
         ..hook
     };
     webhook::update(tx, &moved)?;
-    let mut found = delivery::claim(tx, &one, at(1), at(100), 10)?;
-    let (delivery, event, webhook) = found.remove(0);
+    let Claimed {
+        delivery,
+        event,
+        webhook,
+        attempt_of_round,
+    } = take(tx, &one, 1, 100, 10)?.remove(0);
+    assert_eq!(attempt_of_round, 1);
     assert_eq!(
         (delivery.attempts, delivery.status, delivery.due_at),
         (1, DeliveryStatus::Pending, Some(at(0)))
@@ -97,48 +110,18 @@ fn only_the_holder_completes_an_attempt(tx: &mut Tx<'_>) -> Done {
     let delivery = id("delivery-0");
     keep_deliveries(tx, &[at(0)])?;
     claimed(tx, &one, 0, 10)?;
-    assert!(!delivery::complete(
-        tx,
-        &delivery,
-        &two,
-        &attempt(1, Some(200)),
-        Outcome::Delivered
-    )?);
+    assert!(!end(tx, &delivery, &two, &attempt(1, Some(200)), Outcome::Delivered)?);
     claimed(tx, &two, 100, 10)?;
-    assert!(!delivery::complete(
-        tx,
-        &delivery,
-        &one,
-        &attempt(1, Some(200)),
-        Outcome::Delivered
-    )?);
-    assert!(!delivery::complete(
-        tx,
-        &delivery,
-        &two,
-        &attempt(1, Some(200)),
-        Outcome::Delivered
-    )?);
+    assert!(!end(tx, &delivery, &one, &attempt(1, Some(200)), Outcome::Delivered)?);
+    assert!(!end(tx, &delivery, &two, &attempt(1, Some(200)), Outcome::Delivered)?);
     assert!(delivery::attempts(tx, &delivery)?.is_empty());
-    assert!(delivery::complete(
-        tx,
-        &delivery,
-        &two,
-        &attempt(2, Some(204)),
-        Outcome::Delivered
-    )?);
+    assert!(end(tx, &delivery, &two, &attempt(2, Some(204)), Outcome::Delivered)?);
     let done = delivery::by_id(tx, &delivery)?.unwrap();
     assert_eq!(
         (done.status, done.due_at, done.last),
         (DeliveryStatus::Delivered, None, Some(attempt(2, Some(204))))
     );
-    assert!(!delivery::complete(
-        tx,
-        &delivery,
-        &two,
-        &attempt(2, Some(204)),
-        Outcome::Failed
-    )?);
+    assert!(!end(tx, &delivery, &two, &attempt(2, Some(204)), Outcome::Failed)?);
     assert_eq!(claimed(tx, &one, 1000, 10)?.len(), 0);
     Ok(())
 }
@@ -148,32 +131,20 @@ fn a_retry_is_due_when_it_was_said(tx: &mut Tx<'_>) -> Done {
     let delivery = id("delivery-0");
     keep_deliveries(tx, &[at(0)])?;
     claimed(tx, &one, 0, 10)?;
-    assert!(delivery::complete(
-        tx,
-        &delivery,
-        &one,
-        &attempt(1, None),
-        Outcome::RetryAt(at(60))
-    )?);
+    assert!(end(tx, &delivery, &one, &attempt(1, None), Outcome::RetryAt(at(60)))?);
     let waiting = delivery::by_id(tx, &delivery)?.unwrap();
     assert_eq!(
         (waiting.status, waiting.due_at),
         (DeliveryStatus::Pending, Some(at(60)))
     );
     assert_eq!(claimed(tx, &one, 59, 10)?.len(), 0);
-    let found = delivery::claim(tx, &one, at(60), at(100), 10)?;
+    let found = take(tx, &one, 60, 100, 10)?;
     assert_eq!(
-        found[0].0.last,
+        found[0].delivery.last,
         Some(attempt(1, None)),
         "what came of the attempt before is known meanwhile"
     );
-    assert!(delivery::complete(
-        tx,
-        &delivery,
-        &one,
-        &attempt(2, Some(500)),
-        Outcome::Failed
-    )?);
+    assert!(end(tx, &delivery, &one, &attempt(2, Some(500)), Outcome::Failed)?);
     assert_eq!(
         delivery::attempts(tx, &delivery)?,
         [attempt(1, None), attempt(2, Some(500))]
@@ -187,10 +158,14 @@ fn the_next_due_time_is_that_of_the_next_claim(tx: &mut Tx<'_>) -> Done {
     assert_eq!(delivery::next_due(tx, at(0))?, None);
     keep_deliveries(tx, &[at(10), at(500)])?;
     assert_eq!(delivery::next_due(tx, at(0))?, Some(at(10)));
-    assert_eq!(delivery::next_due(tx, at(20))?, Some(at(20)));
+    assert_eq!(
+        delivery::next_due(tx, at(20))?,
+        Some(at(500)),
+        "what is due is no longer next"
+    );
     claimed(tx, &one, 20, 10)?;
     assert_eq!(delivery::next_due(tx, at(20))?, Some(at(120)), "the end of the lease");
-    delivery::complete(tx, &id("delivery-0"), &one, &attempt(1, Some(200)), Outcome::Delivered)?;
+    end(tx, &id("delivery-0"), &one, &attempt(1, Some(200)), Outcome::Delivered)?;
     assert_eq!(delivery::next_due(tx, at(20))?, Some(at(500)));
     Ok(())
 }
@@ -199,18 +174,18 @@ fn a_delivery_that_ended_can_be_tried_again(tx: &mut Tx<'_>) -> Done {
     let (one, _) = nodes();
     let delivery = id("delivery-0");
     keep_deliveries(tx, &[at(0)])?;
-    assert!(!delivery::reopen(tx, &delivery, at(5))?, "it is owed already");
     claimed(tx, &one, 0, 1)?;
-    delivery::complete(tx, &delivery, &one, &attempt(1, Some(500)), Outcome::Failed)?;
-    assert!(delivery::reopen(tx, &delivery, at(5))?);
-    assert_eq!(claimed(tx, &one, 5, 1)?, ["delivery-0"]);
-    assert!(delivery::complete(
-        tx,
-        &delivery,
-        &one,
-        &attempt(2, Some(200)),
-        Outcome::Delivered
-    )?);
+    assert!(!delivery::redeliver(tx, &delivery)?, "it is being sent");
+    end(tx, &delivery, &one, &attempt(1, Some(500)), Outcome::Failed)?;
+    assert!(delivery::redeliver(tx, &delivery)?);
+    let now = tx.now().as_millis();
+    let again = take(tx, &one, now, now + 100, 1)?.remove(0);
+    assert_eq!(
+        (again.delivery.attempts, again.attempt_of_round),
+        (2, 1),
+        "its retries begin anew"
+    );
+    assert!(end(tx, &delivery, &one, &attempt(2, Some(200)), Outcome::Delivered)?);
     Ok(())
 }
 
@@ -259,13 +234,7 @@ fn a_purge_keeps_what_is_owed(tx: &mut Tx<'_>) -> Done {
     delivery::insert_many(tx, &[new_delivery("young", &young, &hook, at(3))])?;
     claimed(tx, &one, 10, 10)?;
     for name in ["delivery-0", "delivery-1", "young"] {
-        assert!(delivery::complete(
-            tx,
-            &id(name),
-            &one,
-            &attempt(1, Some(200)),
-            Outcome::Delivered
-        )?);
+        assert!(end(tx, &id(name), &one, &attempt(1, Some(200)), Outcome::Delivered)?);
     }
     assert_eq!(delivery::purge_before(tx, at(50), 1)?, 1);
     assert_eq!(delivery::purge_before(tx, at(50), 10)?, 1);
@@ -290,5 +259,270 @@ fn leases_of_the_dead_are_given_up(tx: &mut Tx<'_>) -> Done {
     assert_eq!(claimed(tx, &one, 5, 10)?, ["delivery-0"]);
     assert_eq!(delivery::release_of_others(tx, &one)?, 1);
     assert_eq!(claimed(tx, &one, 5, 10)?, ["delivery-1"]);
+    Ok(())
+}
+
+/// Takes with the given places, and tells ids and whether something was left.
+fn fairly(
+    tx: &mut Tx<'_>,
+    (limit, again): (usize, usize),
+    room: &dyn Fn(&WebhookId, i64) -> usize,
+    after: Option<&WebhookId>,
+) -> Result<(Vec<String>, bool, Option<WebhookId>), StoreError> {
+    let claim = Claim {
+        node: &id("node-1"),
+        now: at(1000),
+        lease_until: at(2000),
+        limit,
+        again,
+        room,
+        after,
+    };
+    let taken = delivery::claim(tx, &claim)?;
+    let mut ids: Vec<String> = taken
+        .claimed
+        .iter()
+        .map(|claimed| claimed.delivery.id.to_string())
+        .collect();
+    ids.sort();
+    Ok((ids, taken.left, taken.last))
+}
+
+/// Three webhooks `a`, `b`, `c` that are owed `many` deliveries each: `a0`, `a1`, …
+fn keep_three(tx: &mut Tx<'_>, many: i64) -> Result<Vec<Webhook>, StoreError> {
+    let (project, _) = keep_project(tx, "shop")?;
+    let event = new_event("event", &project, at(0));
+    delivery::insert_event(tx, &event)?;
+    let mut hooks = Vec::new();
+    for name in ["a", "b", "c"] {
+        let hook = keep_webhook(tx, name, None)?;
+        let deliveries: Vec<_> = (0..many)
+            .map(|number| new_delivery(&format!("{name}{number}"), &event, &hook, at(number)))
+            .collect();
+        delivery::insert_many(tx, &deliveries)?;
+        hooks.push(hook);
+    }
+    Ok(hooks)
+}
+
+fn every_webhook_gets_its_share_and_one_without_room_is_left_out(tx: &mut Tx<'_>) -> Done {
+    let hooks = keep_three(tx, 200)?;
+    let busy = hooks[0].id.clone();
+    let room = move |id: &WebhookId, failures: i64| if *id == busy { 0 } else { 3 + failures as usize };
+    let (taken, left, last) = fairly(tx, (4, 4), &room, None)?;
+    assert_eq!(
+        (taken, left),
+        (vec!["b0".into(), "b1".into(), "c0".into(), "c1".into()], true)
+    );
+    let (taken, ..) = fairly(tx, (1, 1), &room, Some(&hooks[1].id))?;
+    assert_eq!(
+        (taken, last.clone()),
+        (vec!["c2".to_owned()], Some(hooks[2].id.clone())),
+        "the next one's turn"
+    );
+    let (taken, ..) = fairly(
+        tx,
+        (10, 10),
+        &|id, _| if *id == hooks[0].id { 5 } else { 1 },
+        last.as_ref(),
+    )?;
+    assert_eq!(
+        taken,
+        ["a0", "a1", "a2", "a3", "a4", "b2", "c3"],
+        "what others leave is given out too"
+    );
+    let (taken, left, last) = fairly(tx, (10, 10), &|_, _| 0, None)?;
+    assert_eq!((taken.len(), left, last), (0, true, None));
+    let (taken, left, _) = fairly(tx, (1000, 0), &|_, _| 1000, None)?;
+    assert_eq!((taken.len(), left), (600 - 4 - 1 - 7, false), "nothing is left behind");
+    Ok(())
+}
+
+fn first_attempts_go_before_others_which_get_their_places_only(tx: &mut Tx<'_>) -> Done {
+    keep_three(tx, 2)?;
+    let (taken, ..) = fairly(tx, (6, 6), &|_, _| 9, None)?;
+    assert_eq!(taken.len(), 6);
+    for name in ["a0", "b0", "c0", "c1"] {
+        assert!(end(
+            tx,
+            &id(name),
+            &id("node-1"),
+            &attempt(1, Some(500)),
+            Outcome::RetryAt(at(5))
+        )?);
+    }
+    assert_eq!(delivery::release_of(tx, &id("node-1"))?, 2);
+    let (taken, left, _) = fairly(tx, (9, 1), &|_, _| 9, None)?;
+    assert_eq!((taken, left), (vec!["a0".into(), "a1".into(), "b1".into()], true));
+    let (taken, left, _) = fairly(tx, (9, 0), &|_, _| 9, None)?;
+    assert_eq!((taken.len(), left), (0, true));
+    let (taken, left, _) = fairly(tx, (9, 9), &|_, _| 1, None)?;
+    assert_eq!((taken, left), (vec!["b0".into(), "c0".into()], true), "one place each");
+    Ok(())
+}
+
+fn what_is_owed_to_a_paused_webhook_waits(tx: &mut Tx<'_>) -> Done {
+    let hooks = keep_three(tx, 1)?;
+    assert!(webhook::pause(tx, &hooks[1].id)?);
+    assert!(!webhook::pause(tx, &hooks[1].id)?);
+    assert!(webhook::by_id(tx, &hooks[1].id)?.unwrap().paused);
+    let (taken, left, _) = fairly(tx, (9, 9), &|_, _| 9, None)?;
+    assert_eq!((taken, left), (vec!["a0".into(), "c0".into()], false));
+    assert!(webhook::resume(tx, &hooks[1].id)?);
+    assert!(!webhook::resume(tx, &hooks[1].id)?);
+    assert_eq!(fairly(tx, (9, 9), &|_, _| 9, None)?.0, ["b0"]);
+    Ok(())
+}
+
+fn what_was_given_back_was_not_attempted(tx: &mut Tx<'_>) -> Done {
+    let (one, two) = nodes();
+    keep_deliveries(tx, &[at(0), at(1)])?;
+    claimed(tx, &one, 5, 10)?;
+    let ids = [id("delivery-0"), id("delivery-1")];
+    assert_eq!(delivery::give_back(tx, &two, &ids)?, 0, "they are not its own");
+    assert_eq!(delivery::give_back(tx, &one, &ids[1..])?, 1);
+    assert_eq!(delivery::by_id(tx, &ids[1])?.unwrap().attempts, 0);
+    assert_eq!(claimed(tx, &two, 5, 10)?, ["delivery-1"]);
+    Ok(())
+}
+
+fn ends_are_written_together_and_tell_the_webhooks_health(tx: &mut Tx<'_>) -> Done {
+    let (one, two) = nodes();
+    let (_, hook) = keep_deliveries(tx, &[at(0); 5])?;
+    claimed(tx, &one, 5, 4)?;
+    claimed(tx, &two, 5, 1)?;
+    let completion = |number: usize, attempt: Attempt, outcome| Completion {
+        delivery: id(&format!("delivery-{number}")),
+        webhook: hook.id.clone(),
+        attempt,
+        outcome,
+    };
+    let begun = |moment, status| Attempt {
+        at: at(moment),
+        ..attempt(1, status)
+    };
+    let health = |tx: &mut Tx<'_>| {
+        let hook = webhook::by_id(tx, &hook.id)?.unwrap();
+        Ok::<_, StoreError>((hook.failures, hook.failing_since, hook.gone))
+    };
+    let ends = [
+        completion(0, begun(6, Some(200)), Outcome::Delivered),
+        completion(1, begun(7, Some(410)), Outcome::Failed),
+        completion(2, begun(8, None), Outcome::RetryAt(at(90))),
+        completion(4, begun(9, Some(200)), Outcome::Delivered),
+    ];
+    assert_eq!(
+        delivery::complete_many(tx, &one, &ends)?,
+        3,
+        "the last one is another node's"
+    );
+    assert_eq!(health(tx)?, (2, Some(at(7)), true));
+    for (number, status, due, attempts) in [
+        (0, DeliveryStatus::Delivered, None, 1),
+        (1, DeliveryStatus::Failed, None, 1),
+        (2, DeliveryStatus::Pending, Some(at(90)), 1),
+        (3, DeliveryStatus::Pending, Some(at(0)), 0),
+        (4, DeliveryStatus::Pending, Some(at(0)), 0),
+    ] {
+        let id = id(&format!("delivery-{number}"));
+        let found = delivery::by_id(tx, &id)?.unwrap();
+        assert_eq!((found.status, found.due_at), (status, due), "{id}");
+        assert_eq!(delivery::attempts(tx, &id)?.len(), attempts, "{id}");
+    }
+    let more = [completion(3, begun(20, Some(503)), Outcome::RetryAt(at(50)))];
+    assert_eq!(delivery::complete_many(tx, &one, &more)?, 1);
+    assert_eq!(health(tx)?, (3, Some(at(7)), true));
+    assert_eq!(delivery::complete_many(tx, &two, &ends[3..])?, 1);
+    assert_eq!(health(tx)?, (0, None, false), "a success ends it");
+    Ok(())
+}
+
+fn fail(tx: &mut Tx<'_>, names: &[&str]) -> Done {
+    for name in names {
+        assert!(end(tx, &id(name), &nodes().0, &attempt(1, Some(500)), Outcome::Failed)?);
+    }
+    Ok(())
+}
+
+/// `old`, `new` and `late` have failed, `done` was delivered, `owed` is being sent; made at 0, 10, 20, 10 and 10.
+fn keep_ended(tx: &mut Tx<'_>) -> Result<Webhook, StoreError> {
+    let (project, hook) = keep_deliveries(tx, &[])?;
+    for (name, moment) in [("old", 0), ("new", 10), ("late", 20), ("done", 10), ("owed", 10)] {
+        let event = new_event(&format!("event-{name}"), &project, at(moment));
+        delivery::insert_event(tx, &event)?;
+        delivery::insert_many(tx, &[new_delivery(name, &event, &hook, at(moment))])?;
+    }
+    claimed(tx, &nodes().0, 50, 10)?;
+    fail(tx, &["old", "new", "late"])?;
+    assert!(end(
+        tx,
+        &id("done"),
+        &nodes().0,
+        &attempt(1, Some(200)),
+        Outcome::Delivered
+    )?);
+    Ok(hook)
+}
+
+fn due(tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
+    let now = tx.now().as_millis();
+    let found = take(tx, &nodes().1, now, now + 100, 10)?;
+    let again = found.into_iter().filter(|claimed| claimed.delivery.id != id("owed"));
+    Ok(again
+        .map(|claimed| {
+            assert_eq!(claimed.attempt_of_round, 1);
+            claimed.delivery.id.to_string()
+        })
+        .collect())
+}
+
+fn what_failed_is_sent_again_since_a_moment(tx: &mut Tx<'_>) -> Done {
+    let hook = keep_ended(tx)?;
+    assert_eq!(delivery::redeliver_failed(tx, &id("gone"), at(0))?, 0);
+    assert_eq!(delivery::redeliver_failed(tx, &hook.id, at(10))?, 2);
+    assert_eq!(due(tx)?, ["late", "new"]);
+    Ok(())
+}
+
+fn what_ended_in_a_window_is_counted_and_sent_again(tx: &mut Tx<'_>) -> Done {
+    let hook = keep_ended(tx)?;
+    assert_eq!(delivery::redeliver_window(tx, &hook.id, at(0), at(20), true)?, 3);
+    assert_eq!(delivery::redeliver_window(tx, &hook.id, at(0), at(20), false)?, 3);
+    assert_eq!(due(tx)?, ["done", "new", "old"]);
+    assert_eq!(
+        delivery::redeliver_window(tx, &hook.id, at(0), at(20), true)?,
+        0,
+        "they are owed now"
+    );
+    Ok(())
+}
+
+fn the_backlog_is_what_is_owed_and_not_paused(tx: &mut Tx<'_>) -> Done {
+    let nothing = Backlog {
+        pending: 0,
+        oldest_due: None,
+        failing_hooks: 0,
+    };
+    assert_eq!(delivery::backlog(tx)?, nothing);
+    let hook = keep_ended(tx)?;
+    let seen = delivery::backlog(tx)?;
+    assert_eq!((seen.pending, seen.oldest_due, seen.failing_hooks), (1, None, 0));
+    assert_eq!(delivery::release_of(tx, &nodes().0)?, 1);
+    assert_eq!(delivery::backlog(tx)?.oldest_due, Some(at(10)));
+    claimed(tx, &nodes().0, 50, 10)?;
+    assert!(end(
+        tx,
+        &id("owed"),
+        &nodes().0,
+        &attempt(2, None),
+        Outcome::RetryAt(at(90))
+    )?);
+    let seen = delivery::backlog(tx)?;
+    assert_eq!(
+        (seen.pending, seen.oldest_due, seen.failing_hooks),
+        (1, Some(at(90)), 1)
+    );
+    webhook::pause(tx, &hook.id)?;
+    assert_eq!(delivery::backlog(tx)?.oldest_due, None);
     Ok(())
 }

@@ -15,8 +15,8 @@ use gatehook_store::{
 };
 
 use crate::bench::{
-    Done, at, id, keep_file, keep_project, keep_user, keep_webhook, new_analysis, new_delivery, new_event, new_issue,
-    new_project, new_task,
+    Done, at, end, id, keep_file, keep_project, keep_user, keep_webhook, new_analysis, new_delivery, new_event,
+    new_issue, new_project, new_task, take,
 };
 
 crate::on_both! {
@@ -238,7 +238,7 @@ fn fill(tx: &mut Tx<'_>) -> Result<Project, StoreError> {
             new_delivery("delivery-2", &event, &global, at(0)),
         ],
     )?;
-    delivery::claim(tx, &node, at(0), at(10), 1)?;
+    take(tx, &node, 0, 10, 2)?;
     let attempt = Attempt {
         number: 1,
         at: at(0),
@@ -246,7 +246,7 @@ fn fill(tx: &mut Tx<'_>) -> Result<Project, StoreError> {
         http_status: Some(200),
         error: None,
     };
-    delivery::complete(tx, &id("delivery"), &node, &attempt, Outcome::Delivered)?;
+    end(tx, &id("delivery"), &node, &attempt, Outcome::Delivered)?;
     assert_eq!(new_project("shop"), project);
     Ok(project)
 }

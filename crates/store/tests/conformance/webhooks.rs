@@ -10,6 +10,7 @@ crate::on_both! {
     neither_url_nor_secret_stands_in_the_database
     an_event_is_told_to_the_projects_webhooks_then_to_the_global_ones
     deleting_a_webhook_says_how_many_deliveries_were_owed
+    webhooks_that_have_failed_for_long_are_found
 }
 
 fn a_webhook_is_kept_with_its_url_and_secret(tx: &mut Tx<'_>) -> Done {
@@ -89,5 +90,23 @@ fn deleting_a_webhook_says_how_many_deliveries_were_owed(tx: &mut Tx<'_>) -> Res
     assert_eq!(delivery::by_id(tx, &id("delivery-0"))?, None);
     assert_eq!(delivery::count_pending(tx)?, 0);
     assert_eq!(webhook::delete(tx, &WebhookId::parse("gone").unwrap())?, 0);
+    Ok(())
+}
+
+fn webhooks_that_have_failed_for_long_are_found(tx: &mut Tx<'_>) -> Done {
+    for (name, since) in [("new", Some(9)), ("old", Some(3)), ("older", Some(1)), ("well", None)] {
+        let hook = Webhook {
+            failures: i64::from(since.is_some()),
+            failing_since: since.map(at),
+            ..new_webhook(name, None)
+        };
+        webhook::insert(tx, &hook)?;
+    }
+    let names = |found: Vec<Webhook>| found.into_iter().map(|webhook| webhook.name).collect::<Vec<_>>();
+    assert_eq!(names(webhook::failing_since(tx, at(3), 10)?), ["older", "old"]);
+    assert_eq!(names(webhook::failing_since(tx, at(3), 1)?), ["older"]);
+    assert_eq!(webhook::count_failing_since(tx, at(3))?, 2);
+    webhook::pause(tx, &id("webhook-old"))?;
+    assert_eq!(webhook::count_failing_since(tx, at(3))?, 1);
     Ok(())
 }

@@ -11,7 +11,7 @@ use gatehook_domain::key::ProjectKey;
 use gatehook_domain::project::{Project, Visibility};
 use gatehook_domain::setting::VALIDATE_WEBHOOKS;
 use gatehook_domain::webhook::{Delivery, DeliveryStatus, EventKind, Webhook, WebhookUrl};
-use gatehook_store::delivery::DeliveryFilter;
+use gatehook_store::delivery::{Claim, DeliveryFilter};
 use gatehook_store::testing::{TestStore, open_sqlite};
 use gatehook_store::{Store, StoreError, Tx, branch, delivery, project, setting, webhook};
 use gatehook_webhooks::guard::GuardError;
@@ -68,6 +68,11 @@ impl House {
                 secret: Some(SECRET.into()),
                 created_at: now,
                 updated_at: now,
+                paused: false,
+                retries: None,
+                failing_since: None,
+                failures: 0,
+                gone: false,
             };
             webhook::insert(tx, &webhook)?;
             Ok::<_, StoreError>(id)
@@ -313,9 +318,21 @@ async fn what_a_dead_node_had_claimed_is_delivered_when_its_lease_is_over() {
     house.happen("owed").await;
     let claimed = house.store().write(|tx| {
         let dead = NodeId::parse("dead").unwrap();
-        delivery::claim(tx, &dead, tx.now(), tx.now().plus(Duration::from_mins(1)), 10)
+        let now = tx.now();
+        delivery::claim(
+            tx,
+            &Claim {
+                node: &dead,
+                now,
+                lease_until: now.plus(Duration::from_mins(1)),
+                limit: 10,
+                again: 10,
+                room: &|_, _| 10,
+                after: None,
+            },
+        )
     });
-    assert_eq!(claimed.await.unwrap().len(), 1);
+    assert_eq!(claimed.await.unwrap().claimed.len(), 1);
     // An event that is due proves that the engine has looked and left the claimed one alone.
     house.opened.clock.advance(Duration::from_secs(59));
     house.happen("after").await;

@@ -1,0 +1,147 @@
+//! Writing down what came of attempts, many at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gatehook_domain::Timestamp;
+use gatehook_domain::id::{DeliveryId, NodeId, WebhookId};
+use gatehook_domain::webhook::{Attempt, DeliveryStatus};
+
+use crate::error::StoreError;
+use crate::params;
+use crate::sql::{LIST, Sql};
+use crate::tx::Tx;
+use crate::value::{Kind, ToValue, Value};
+use crate::webhook::{self, Health};
+
+/// The status with which a receiver says that it is gone for good.
+const GONE: u16 = 410;
+
+/// Where a delivery stands after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver has it.
+    Delivered,
+    /// The receiver does not have it, and no further try is made.
+    Failed,
+    /// The next try is due then.
+    RetryAt(Timestamp),
+}
+
+/// The end of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Whom it goes to.
+    pub webhook: WebhookId,
+    /// What came of it.
+    pub attempt: Attempt,
+    /// What comes next.
+    pub outcome: Outcome,
+}
+
+/// Writes down the ends of attempts, in the order in which they ended: each attempt, where its delivery stands now, and
+/// what that says about the webhooks' health. Gives how many were written: an end does not count when `node` no longer
+/// has the delivery, or has begun another attempt of it since.
+pub fn complete_many(tx: &mut Tx<'_>, node: &NodeId, completions: &[Completion]) -> Result<u64, StoreError> {
+    let mut held: BTreeSet<DeliveryId> = BTreeSet::new();
+    // Most are first attempts that arrived, so those of one number end with one statement.
+    let mut ends: BTreeMap<(i64, DeliveryStatus), Vec<&DeliveryId>> = BTreeMap::new();
+    for completion in completions {
+        let status = match completion.outcome {
+            Outcome::Delivered => DeliveryStatus::Delivered,
+            Outcome::Failed => DeliveryStatus::Failed,
+            Outcome::RetryAt(moment) => {
+                let changed = tx.execute(
+                    "UPDATE delivery SET due_at = $4, last_attempt = $3, owner = NULL, lease_until = NULL
+                      WHERE id = $1 AND owner = $2 AND attempts = $3",
+                    &params![completion.delivery, node, completion.attempt.number, moment],
+                )?;
+                if changed > 0 {
+                    held.insert(completion.delivery.clone());
+                }
+                continue;
+            }
+        };
+        ends.entry((completion.attempt.number, status))
+            .or_default()
+            .push(&completion.delivery);
+    }
+    for ((number, status), ids) in ends {
+        for ids in ids.chunks(LIST) {
+            let mut sql = Sql::new("UPDATE delivery SET status = ");
+            sql.bind(status.as_str())
+                .push(", due_at = NULL, last_attempt = ")
+                .bind(number);
+            sql.push(", owner = NULL, lease_until = NULL")
+                .and("owner = ")
+                .bind(node);
+            sql.and("attempts = ")
+                .bind(number)
+                .and("id IN ")
+                .list(ids)
+                .push(" RETURNING id");
+            for row in sql.query(tx)? {
+                held.insert(row.get(0)?);
+            }
+        }
+    }
+    let counted: Vec<&Completion> = completions
+        .iter()
+        .filter(|completion| held.contains(&completion.delivery))
+        .collect();
+    insert_attempts(tx, &counted)?;
+    for (id, health) in healths(&counted) {
+        webhook::note(tx, id, &health)?;
+    }
+    Ok(counted.len() as u64)
+}
+
+/// [`complete_many`] of one; false when it does not count.
+pub fn complete(tx: &mut Tx<'_>, node: &NodeId, completion: &Completion) -> Result<bool, StoreError> {
+    Ok(complete_many(tx, node, std::slice::from_ref(completion))? > 0)
+}
+
+fn insert_attempts(tx: &mut Tx<'_>, completions: &[&Completion]) -> Result<(), StoreError> {
+    const KINDS: &[Kind] = &[Kind::Text, Kind::Int, Kind::Int, Kind::Int, Kind::Int, Kind::Text];
+    let rows: Vec<Vec<Value>> = completions
+        .iter()
+        .map(|completion| {
+            let attempt = &completion.attempt;
+            vec![
+                completion.delivery.to_value(),
+                attempt.number.to_value(),
+                attempt.at.to_value(),
+                attempt.duration_ms.to_value(),
+                attempt.http_status.to_value(),
+                attempt.error.to_value(),
+            ]
+        })
+        .collect();
+    tx.insert_many(
+        "delivery_attempt (delivery_id, number, at, duration_ms, http_status, error)",
+        KINDS,
+        &rows,
+    )?;
+    Ok(())
+}
+
+/// What the attempts say about each webhook.
+fn healths<'a>(completions: &[&'a Completion]) -> BTreeMap<&'a WebhookId, Health> {
+    let mut healths: BTreeMap<&WebhookId, Health> = BTreeMap::new();
+    for completion in completions {
+        let health = healths.entry(&completion.webhook).or_default();
+        let attempt = &completion.attempt;
+        if attempt.succeeded() {
+            *health = Health {
+                succeeded: true,
+                ..Health::default()
+            };
+        } else {
+            health.failures += 1;
+            health.failing_since.get_or_insert(attempt.at);
+            health.gone |= attempt.http_status == Some(GONE);
+        }
+    }
+    healths
+}
