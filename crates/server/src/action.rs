@@ -177,6 +177,8 @@ enum Body {
     Empty,
     Json(Vec<u8>),
     Text(String),
+    /// Numbers for Prometheus.
+    Metrics(String),
     Protobuf(Vec<u8>),
 }
 
@@ -211,6 +213,11 @@ impl Answer {
         Self::of(Body::Text(text.into()))
     }
 
+    /// 200 with numbers in the text format of Prometheus.
+    pub(crate) const fn metrics(text: String) -> Self {
+        Self::of(Body::Metrics(text))
+    }
+
     /// 200 with a protobuf message.
     pub(crate) const fn protobuf(bytes: Vec<u8>) -> Self {
         Self::of(Body::Protobuf(bytes))
@@ -238,6 +245,8 @@ impl IntoResponse for Answer {
             // Clients compare the type as a whole, so no character set follows.
             Body::Json(bytes) => typed("application/json", bytes),
             Body::Text(text) => typed("text/plain; charset=utf-8", text.into_bytes()),
+            // Collectors refuse what does not name the version of the format.
+            Body::Metrics(text) => typed("text/plain; version=0.0.4; charset=utf-8", text.into_bytes()),
             Body::Protobuf(bytes) => typed("application/x-protobuf", bytes),
         }
     }

@@ -12,6 +12,11 @@ use crate::auth::{ADMIN, hashed};
 /// The setting under which the server's id is kept; it is none that people can see or change.
 pub(crate) const SERVER_ID: &str = "sonar.core.id";
 
+/// True for what the server itself keeps among the settings, which people neither see nor change.
+pub(crate) fn is_own(key: &str) -> bool {
+    key == SERVER_ID || key == crate::health::PROBE
+}
+
 /// How many random bytes a generated password has.
 const PASSWORD_BYTES: usize = 12;
 

@@ -11,6 +11,7 @@ mod auth;
 mod bootstrap;
 mod caller;
 mod error;
+mod health;
 mod http;
 mod input;
 mod lookup;

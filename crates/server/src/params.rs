@@ -263,6 +263,21 @@ impl Params {
         Ok(date.map(|date| if is_day { date.plus(REST_OF_DAY) } else { date }))
     }
 
+    /// The moment before which a period ends, if a date was given: a day without a time means all of it.
+    pub(crate) fn date_before(&self, key: &str) -> Result<Option<Timestamp>, ApiError> {
+        const MOMENT: Duration = Duration::from_millis(1);
+        let date = self.date(key)?;
+        let through = self.date_through(key)?;
+        // The end of a day is its last moment, and the period ends behind it.
+        Ok(through.map(|through| {
+            if date == Some(through) {
+                through
+            } else {
+                through.plus(MOMENT)
+            }
+        }))
+    }
+
     /// The page and its size.
     pub(crate) fn paging(&self) -> Result<(u32, u32), ApiError> {
         let page = self.int("p").unwrap_or(1);

@@ -2,6 +2,7 @@
 
 use gatehook_domain::id::ProjectId;
 use gatehook_domain::setting;
+use gatehook_domain::webhook::RetrySchedule;
 use gatehook_store::{StoreError, Tx, setting as kept};
 
 /// What values a setting takes.
@@ -15,6 +16,8 @@ pub(crate) enum Form {
     Number,
     /// Four ascending numbers, separated by commas.
     Grid,
+    /// Pauses between attempts.
+    Schedule,
     /// One of these.
     OneOf(&'static [&'static str]),
 }
@@ -93,6 +96,21 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         form: Form::Bool,
         default: Some("true"),
     },
+    Definition {
+        key: setting::WEBHOOK_RETRIES,
+        name: "Retries of webhook calls",
+        description: "Whether webhook calls that failed are tried again, unless their webhook says otherwise.",
+        form: Form::Bool,
+        default: Some("true"),
+    },
+    Definition {
+        key: setting::WEBHOOK_RETRY_SCHEDULE,
+        name: "Pauses between retries",
+        description: "The pauses after the first attempt of a webhook call, the second, and so on; after the last one \
+                      follows one more attempt.",
+        form: Form::Schedule,
+        default: Some(RetrySchedule::DEFAULT),
+    },
 ];
 
 /// The definition of a key.
@@ -146,6 +164,9 @@ pub(crate) fn misfit(key: &str, value: &str) -> Option<String> {
         Form::Grid => gatehook_domain::tally::RatingGrid::parse(value)
             .err()
             .map(|error| error.to_string()),
+        Form::Schedule => RetrySchedule::parse(value)
+            .err()
+            .map(|error| format!("'{value}' is no list of pauses: {error}")),
         Form::OneOf(words) => {
             (!words.contains(&value)).then(|| format!("'{value}' must be one of: [{}]", words.join(", ")))
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use gatehook_domain::Ambient;
 use gatehook_store::Store;
+use gatehook_webhooks::counters::Counters;
 use gatehook_webhooks::guard::Guard;
 use gatehook_webhooks::server_url::ServerUrl;
 use secrecy::SecretString;
@@ -26,6 +27,8 @@ pub struct ServerConfig {
     pub admin_token: Option<SecretString>,
     /// The largest report that is taken, in bytes.
     pub max_report_bytes: u64,
+    /// What the delivery engine of this process counts.
+    pub counters: Counters,
 }
 
 impl fmt::Debug for ServerConfig {
@@ -35,6 +38,7 @@ impl fmt::Debug for ServerConfig {
             .field("temp_dir", &self.temp_dir)
             .field("has_admin_token", &self.admin_token.is_some())
             .field("max_report_bytes", &self.max_report_bytes)
+            .field("counters", &self.counters)
             .finish()
     }
 }

@@ -9,6 +9,7 @@ mod hotspots;
 mod issues;
 mod measures;
 mod metrics;
+mod monitoring;
 mod navigation;
 mod new_code_periods;
 mod permissions;
@@ -45,6 +46,7 @@ pub(crate) static ACTIONS: &[&Action] = &[
     &measures::component::ACTION,
     &measures::search_history::ACTION,
     &metrics::search::ACTION,
+    &monitoring::metrics::ACTION,
     &navigation::component::ACTION,
     &navigation::global::ACTION,
     &new_code_periods::set::ACTION,
@@ -87,11 +89,17 @@ pub(crate) static ACTIONS: &[&Action] = &[
     &users::current::ACTION,
     &v2::analysis_version::ACTION,
     &v2::system_health::ACTION,
+    &webhooks::attempts::ACTION,
     &webhooks::create::ACTION,
     &webhooks::delete::ACTION,
     &webhooks::deliveries::ACTION,
     &webhooks::delivery::ACTION,
     &webhooks::list::ACTION,
+    &webhooks::pause::ACTION,
+    &webhooks::redeliver::ACTION,
+    &webhooks::redeliver_failed::ACTION,
+    &webhooks::redeliver_window::ACTION,
+    &webhooks::resume::ACTION,
     &webhooks::update::ACTION,
     &webservices::list::ACTION,
 ];

@@ -6,4 +6,5 @@ mod actions;
 mod clients;
 mod hostile;
 mod issues;
+mod recovery;
 mod support;

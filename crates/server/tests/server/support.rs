@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gatehook_server::{AppState, ServerConfig, Wakers, first_start, serve};
 use gatehook_store::testing::{TestStore, open_sqlite};
+use gatehook_webhooks::counters::Counters;
 use gatehook_webhooks::guard::{Guard, Lookup, Network};
 use gatehook_webhooks::server_url::ServerUrl;
 use secrecy::SecretString;
@@ -31,6 +32,8 @@ pub(crate) struct TestServer {
     pub(crate) base: String,
     pub(crate) test: TestStore,
     pub(crate) tasks_woken: Arc<AtomicUsize>,
+    pub(crate) deliveries_woken: Arc<AtomicUsize>,
+    pub(crate) counters: Counters,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     folder: tempfile::TempDir,
@@ -92,17 +95,23 @@ impl TestServer {
         assert!(generated.is_none(), "a given password is not generated");
         let tasks_woken = Arc::new(AtomicUsize::new(0));
         let counting = Arc::clone(&tasks_woken);
+        let deliveries_woken = Arc::new(AtomicUsize::new(0));
+        let counting_deliveries = Arc::clone(&deliveries_woken);
         let wakers = Wakers {
             tasks: Arc::new(move || {
                 counting.fetch_add(1, Ordering::SeqCst);
             }),
-            ..Wakers::none()
+            deliveries: Arc::new(move || {
+                counting_deliveries.fetch_add(1, Ordering::SeqCst);
+            }),
         };
+        let counters = Counters::default();
         let config = ServerConfig {
             server_url: ServerUrl::new("http://gatehook.example"),
             temp_dir: folder.path().to_owned(),
             admin_token: Some(SecretString::from(ADMIN_TOKEN)),
             max_report_bytes: 1000,
+            counters: counters.clone(),
         };
         let state = AppState::new(test.store.clone(), config, wakers, Guard::over(Arc::new(FakeNetwork)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -116,6 +125,8 @@ impl TestServer {
             base,
             test,
             tasks_woken,
+            deliveries_woken,
+            counters,
             client,
             stop: Some(stop),
             folder,

@@ -2,7 +2,7 @@
 
 use gatehook_analysis::live::{LiveError, change_issue};
 use gatehook_domain::id::IssueId;
-use gatehook_domain::issue::IssueType;
+use gatehook_domain::issue::{IssueType, Resolution};
 use gatehook_domain::user::ProjectPermission;
 use gatehook_domain::workflow::{Change, Transition};
 use gatehook_store::{Tx, branch, issue, project};
@@ -58,7 +58,7 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
         (_, None) => Transition::ResetAsToReview,
     };
     // What is already as it should be is no error, other than in the workflow.
-    if found.status.as_str() == status && found.resolution.map(|kept| kept.as_str()) == resolution {
+    if found.status.as_str() == status && found.resolution.map(Resolution::as_str) == resolution {
         return Ok(Answer::nothing());
     }
     let done = change_issue(

@@ -24,7 +24,7 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
     let project = changeable(tx, call)?;
     for key in call.params.list("keys").unwrap_or_default() {
         // The server's id is kept among the settings, and is none that people may change.
-        if key != crate::bootstrap::SERVER_ID {
+        if !crate::bootstrap::is_own(&key) {
             setting::reset(tx, &key, project.as_ref().map(|project| &project.id))?;
         }
     }

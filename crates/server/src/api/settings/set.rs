@@ -37,6 +37,8 @@ const OF_THE_SYSTEM: &[&str] = &[
     gatehook_domain::setting::MAIN_BRANCH_NAME,
     gatehook_domain::setting::DEFAULT_VISIBILITY,
     gatehook_domain::setting::MULTI_QUALITY_MODE,
+    gatehook_domain::setting::WEBHOOK_RETRIES,
+    gatehook_domain::setting::WEBHOOK_RETRY_SCHEDULE,
 ];
 
 fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
@@ -55,7 +57,7 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
     }
     let project = changeable(tx, call)?;
     // The server's id is kept among the settings, and is none that people may change.
-    if key == crate::bootstrap::SERVER_ID {
+    if crate::bootstrap::is_own(key) {
         return Err(ApiError::bad(format!("Setting '{key}' cannot be set")));
     }
     let several: Vec<&str> = params

@@ -56,7 +56,7 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
     let mut settings = Vec::new();
     let mut set_secured_settings = Vec::new();
     for (key, (value, inherited)) in holding {
-        if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&key)) || key == crate::bootstrap::SERVER_ID {
+        if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&key)) || crate::bootstrap::is_own(&key) {
             continue;
         }
         if is_secret(&key) {

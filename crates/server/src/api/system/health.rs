@@ -1,30 +1,36 @@
 //! `api/system/health`: whether everything the server needs works.
 
-use gatehook_domain::user::GlobalPermission;
-use gatehook_store::Tx;
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::action::{Action, Answer, Call, Run};
 use crate::error::ApiError;
+use crate::health;
 
 pub(crate) const ACTION: Action = Action::get(
     "api/system/health",
     "6.6",
-    "GREEN when the server and its database work; what is wrong otherwise stands in the causes.",
-    Run::Read(run),
+    "GREEN when all is well, YELLOW when somebody should look, RED when nothing can be kept; the causes say why.",
+    Run::Steps(|call| Box::pin(run(call))),
 )
 .permission("Administer System");
 
 #[derive(Serialize)]
-struct Health {
+struct Shape {
     health: &'static str,
-    causes: [&'static str; 0],
+    causes: Vec<Cause>,
 }
 
-fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
-    call.caller.require_global(tx, GlobalPermission::Admin)?;
-    Answer::json(&Health {
-        health: "GREEN",
-        causes: [],
+#[derive(Serialize)]
+struct Cause {
+    message: String,
+}
+
+async fn run(call: Arc<Call>) -> Result<Answer, ApiError> {
+    let health = health::look(&call).await?;
+    Answer::json(&Shape {
+        health: health.level.as_str(),
+        causes: health.causes.into_iter().map(|message| Cause { message }).collect(),
     })
 }

@@ -25,6 +25,10 @@ pub(crate) const ACTION: Action = Action::post(
 .params(&[
     Param::text("name", "The webhook's name").required().max_length(100),
     Param::text("project", "The project's key; none for a global webhook").max_length(400),
+    Param::flag(
+        "retries",
+        "Whether failed calls are tried again; without it, as gatehook.webhooks.retries says",
+    ),
     Param::text("secret", "What calls are signed with")
         .min_length(16)
         .max_length(200),
@@ -84,7 +88,7 @@ fn insert(tx: &mut Tx<'_>, call: &Call, url: &WebhookUrl) -> Result<Answer, ApiE
         created_at: now,
         updated_at: now,
         paused: false,
-        retries: None,
+        retries: call.params.flag("retries"),
         failing_since: None,
         failures: 0,
         gone: false,

@@ -36,6 +36,17 @@ struct Row {
     name: String,
     url: String,
     has_secret: bool,
+    // The following five are beyond SonarQube's answer.
+    paused: bool,
+    /// Absent: as the setting says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retries: Option<bool>,
+    /// Attempts in a row that were no success, and when the first of them began.
+    failures: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing_since: Option<Date>,
+    /// The receiver answered 410 since it last took a call.
+    gone: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_delivery: Option<Latest>,
 }
@@ -51,6 +62,8 @@ struct Latest {
     duration_ms: i64,
     /// Beyond SonarQube's answer: tells a call that is still owed from one that failed.
     status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_attempt_at: Option<Date>,
 }
 
 impl From<Delivery> for Latest {
@@ -62,6 +75,7 @@ impl From<Delivery> for Latest {
             http_status: last.and_then(|attempt| attempt.http_status),
             duration_ms: last.map_or(0, |attempt| attempt.duration_ms),
             status: delivery.status.as_str(),
+            next_attempt_at: delivery.due_at.map(Date),
             id: delivery.id.into(),
         }
     }
@@ -83,6 +97,11 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
         webhooks.push(Row {
             url: webhook.url.masked(),
             has_secret: webhook.secret.is_some(),
+            paused: webhook.paused,
+            retries: webhook.retries,
+            failures: webhook.failures,
+            failing_since: webhook.failing_since.map(Date),
+            gone: webhook.gone,
             latest_delivery: delivery::latest_of(tx, &webhook.id)?.map(Latest::from),
             name: webhook.name,
             key: webhook.id.into(),

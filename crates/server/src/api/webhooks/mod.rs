@@ -15,11 +15,17 @@ use crate::settings;
 use crate::shapes::Date;
 use crate::state::AppState;
 
+pub(crate) mod attempts;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod deliveries;
 pub(crate) mod delivery;
 pub(crate) mod list;
+pub(crate) mod pause;
+pub(crate) mod redeliver;
+pub(crate) mod redeliver_failed;
+pub(crate) mod redeliver_window;
+pub(crate) mod resume;
 pub(crate) mod update;
 
 /// Refuses a caller who may not see and change the webhooks of a project, or the global ones.
@@ -64,6 +70,14 @@ async fn check_callable(state: &AppState, url: &WebhookUrl) -> Result<(), ApiErr
     Ok(())
 }
 
+/// How many deliveries are sent again, or would be.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Counted {
+    deliveries: u64,
+    dry_run: bool,
+}
+
 /// A delivery in a list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -82,6 +96,9 @@ struct DeliveryRow {
     /// Beyond SonarQube's answer: there is no other way to tell a call that is still owed from one that failed.
     status: &'static str,
     attempts: i64,
+    /// When a call that is still owed is tried next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_attempt_at: Option<Date>,
 }
 
 impl DeliveryRow {
@@ -98,6 +115,7 @@ impl DeliveryRow {
             duration_ms: last.map_or(0, |attempt| attempt.duration_ms),
             status: delivery.status.as_str(),
             attempts: delivery.attempts,
+            next_attempt_at: delivery.due_at.map(Date),
             id: delivery.id.into(),
         }
     }

@@ -17,13 +17,18 @@ const SECRET_LENGTH: std::ops::RangeInclusive<usize> = 16..=200;
 pub(crate) const ACTION: Action = Action::post(
     "api/webhooks/update",
     "7.1",
-    "Changes a webhook. Without a secret the old one stays; with a blank one there is none any more.",
+    "Changes a webhook. Without a secret the old one stays; with a blank one there is none any more. What is still owed \
+     goes to the new URL.",
     Run::Steps(|call| Box::pin(run(call))),
 )
 .permission("Administer on the project, or Administer System for a global one")
 .logged_in()
 .params(&[
     Param::text("name", "The webhook's name").required().max_length(100),
+    Param::flag(
+        "retries",
+        "Whether failed calls are tried again; a blank one: as gatehook.webhooks.retries says; without it, nothing changes",
+    ),
     Param::text("secret", "What calls are signed with").max_length(200),
     Param::text("url", "Where to call; may hold a user and a password")
         .required()
@@ -53,6 +58,9 @@ fn change(tx: &mut Tx<'_>, call: &Call, url: &WebhookUrl) -> Result<Answer, ApiE
     kept.url = url.clone();
     if call.params.given("secret") {
         kept.secret = call.params.text("secret").map(SecretString::from);
+    }
+    if call.params.given("retries") {
+        kept.retries = call.params.flag("retries");
     }
     kept.updated_at = tx.ambient().now();
     webhook::update(tx, &kept)?;

@@ -1,0 +1,3 @@
+//! Numbers for those who watch over the server.
+
+pub(crate) mod metrics;
