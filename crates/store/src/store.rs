@@ -90,11 +90,13 @@ impl Store {
                 threads,
             }),
         };
-        match store.write_blocking(key_probe::check) {
-            Ok(true) => Ok(store),
-            Ok(false) => Err(OpenError::WrongKey),
-            Err(error) => Err(OpenError::Probe(error)),
-        }
+        let refused = match store.write_blocking(key_probe::check) {
+            Ok(true) => return Ok(store),
+            Ok(false) => OpenError::WrongKey,
+            Err(error) => OpenError::Probe(error),
+        };
+        join(store.end());
+        Err(refused)
     }
 
     /// Runs a closure in a transaction of its own and answers after the commit. An error of the closure undoes its work
@@ -154,19 +156,17 @@ impl Store {
     /// Takes no more work, finishes what waits, and closes the database. Other clones of the store answer
     /// [`StoreError::Closed`] from now on.
     pub async fn close(self) {
+        let handles = self.end();
+        // It fails only when the runtime is shutting down; the threads end by themselves then.
+        let _ = tokio::task::spawn_blocking(move || join(handles)).await;
+    }
+
+    /// Takes no more work; gives the threads to wait for.
+    fn end(&self) -> Vec<JoinHandle<()>> {
         let threads = &self.inner.threads;
         threads.reads.close();
         threads.writes.close();
-        let handles = std::mem::take(&mut *threads.handles.lock().unwrap_or_else(PoisonError::into_inner));
-        let joined = tokio::task::spawn_blocking(move || {
-            for handle in handles {
-                if handle.join().is_err() {
-                    tracing::error!("a thread of the store ended with a panic");
-                }
-            }
-        });
-        // It fails only when the runtime is shutting down; the threads end by themselves then.
-        let _ = joined.await;
+        std::mem::take(&mut *threads.handles.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn call<T, E, F>(&self, mode: Mode, closure: F) -> Result<T, E>
@@ -212,5 +212,13 @@ impl fmt::Debug for Store {
         f.debug_struct("Store")
             .field("engine", &self.inner.engine)
             .finish_non_exhaustive()
+    }
+}
+
+fn join(handles: Vec<JoinHandle<()>>) {
+    for handle in handles {
+        if handle.join().is_err() {
+            tracing::error!("a thread of the store ended with a panic");
+        }
     }
 }
