@@ -110,6 +110,15 @@ pub fn resume(tx: &mut Tx<'_>, id: &WebhookId) -> Result<bool, StoreError> {
     )? > 0)
 }
 
+/// Forgets a webhook's failures: what is known of one URL says nothing about another.
+pub fn forget_failures(tx: &mut Tx<'_>, id: &WebhookId) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE webhook SET failures = 0, failing_since = NULL, gone = FALSE WHERE id = $1",
+        &params![id],
+    )?;
+    Ok(())
+}
+
 /// The webhooks that are not paused and whose attempts have all been no success since a moment or longer: those that have
 /// failed for longest first, at most `limit`.
 pub fn failing_since(tx: &mut Tx<'_>, since: Timestamp, limit: i64) -> Result<Vec<Webhook>, StoreError> {

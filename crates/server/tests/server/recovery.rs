@@ -438,6 +438,16 @@ async fn a_webhook_that_fails_for_long_or_a_late_call_makes_the_health_yellow() 
     );
     server.did("api/webhooks/pause", &[("webhook", &key)]).await;
     assert_eq!(health().await, green, "what is paused was seen to");
+    server.did("api/webhooks/resume", &[("webhook", &key)]).await;
+    assert_eq!(health().await["health"], "YELLOW");
+    let form = [
+        ("webhook", key.as_str()),
+        ("name", "ci"),
+        ("url", "https://hooks.example/new"),
+    ];
+    server.did("api/webhooks/update", &form).await;
+    assert_eq!(health().await, green, "the new URL has not failed");
+    assert_eq!(hook(&server).await["gone"], json!(false));
     let kept = server.get("api/settings/values", &As::Admin).await;
     assert!(!kept.text.contains("gatehook.health"), "{}", kept.text);
 }

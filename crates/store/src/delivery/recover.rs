@@ -33,6 +33,15 @@ pub fn redeliver_failed(tx: &mut Tx<'_>, webhook: &WebhookId, since: Timestamp) 
     )
 }
 
+/// How many [`redeliver_failed`] would make due.
+pub fn count_failed(tx: &mut Tx<'_>, webhook: &WebhookId, since: Timestamp) -> Result<u64, StoreError> {
+    let count = number(tx.query_opt(
+        "SELECT COUNT(*) FROM delivery WHERE webhook_id = $1 AND created_at >= $2 AND status = 'FAILED'",
+        &params![webhook, since],
+    )?)?;
+    Ok(count.unsigned_abs())
+}
+
 /// Makes all deliveries to a webhook due now that were made from `from` on and before `to` and have ended, well or not;
 /// gives how many. With `dry_run` they are only counted.
 pub fn redeliver_window(

@@ -432,6 +432,13 @@ fn ends_are_written_together_and_tell_the_webhooks_health(tx: &mut Tx<'_>) -> Do
     let more = [completion(3, begun(20, Some(503)), Outcome::RetryAt(at(50)))];
     assert_eq!(delivery::complete_many(tx, &one, &more)?, 1);
     assert_eq!(health(tx)?, (3, Some(at(7)), true));
+    assert_eq!(webhook::count_failing_since(tx, at(6))?, 0);
+    assert_eq!(webhook::count_failing_since(tx, at(7))?, 1);
+    assert_eq!(webhook::failing_since(tx, at(7), 10)?[0].id, hook.id);
+    webhook::pause(tx, &hook.id)?;
+    assert_eq!(webhook::count_failing_since(tx, at(7))?, 0);
+    assert!(webhook::failing_since(tx, at(7), 10)?.is_empty());
+    webhook::resume(tx, &hook.id)?;
     assert_eq!(delivery::complete_many(tx, &two, &ends[3..])?, 1);
     assert_eq!(health(tx)?, (0, None, false), "a success ends it");
     Ok(())
@@ -479,7 +486,12 @@ fn due(tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
 fn what_failed_is_sent_again_since_a_moment(tx: &mut Tx<'_>) -> Done {
     let hook = keep_ended(tx)?;
     assert_eq!(delivery::redeliver_failed(tx, &id("gone"), at(0))?, 0);
+    assert_eq!(delivery::count_failed(tx, &hook.id, at(10))?, 2);
     assert_eq!(delivery::redeliver_failed(tx, &hook.id, at(10))?, 2);
+    assert_eq!(delivery::count_failed(tx, &hook.id, at(10))?, 0);
+    webhook::forget_failures(tx, &hook.id)?;
+    let forgotten = webhook::by_id(tx, &hook.id)?.unwrap();
+    assert_eq!((forgotten.failures, forgotten.failing_since), (0, None));
     assert_eq!(due(tx)?, ["late", "new"]);
     Ok(())
 }

@@ -70,6 +70,19 @@ async fn check_callable(state: &AppState, url: &WebhookUrl) -> Result<(), ApiErr
     Ok(())
 }
 
+/// The most calls that are made again at once. They change in one transaction, which others must not wait for too long.
+const MAX_REDELIVERED: u64 = 100_000;
+
+/// Refuses to make more calls again than can be at once.
+fn check_count(deliveries: u64) -> Result<(), ApiError> {
+    if deliveries > MAX_REDELIVERED {
+        return Err(ApiError::bad(format!(
+            "At most {MAX_REDELIVERED} calls are made again at once, and these are {deliveries}. Take a shorter time."
+        )));
+    }
+    Ok(())
+}
+
 /// How many deliveries are sent again, or would be.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

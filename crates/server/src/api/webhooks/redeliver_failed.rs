@@ -4,7 +4,7 @@ use gatehook_domain::Timestamp;
 use gatehook_store::{Tx, delivery};
 
 use crate::action::{Action, Answer, Call, Run};
-use crate::api::webhooks::{Counted, changeable};
+use crate::api::webhooks::{Counted, changeable, check_count};
 use crate::error::ApiError;
 use crate::params::Param;
 
@@ -27,6 +27,7 @@ pub(crate) const ACTION: Action = Action::post(
 fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
     let kept = changeable(tx, &call.caller, call.params.required("webhook")?)?;
     let since = call.params.date("since")?.unwrap_or(Timestamp::from_millis(0));
+    check_count(delivery::count_failed(tx, &kept.id, since)?)?;
     let deliveries = delivery::redeliver_failed(tx, &kept.id, since)?;
     let answer = Answer::json(&Counted {
         deliveries,

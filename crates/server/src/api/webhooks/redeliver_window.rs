@@ -3,7 +3,7 @@
 use gatehook_store::{Tx, delivery};
 
 use crate::action::{Action, Answer, Call, Run};
-use crate::api::webhooks::{Counted, changeable};
+use crate::api::webhooks::{Counted, changeable, check_count};
 use crate::error::ApiError;
 use crate::params::{Param, missing};
 
@@ -32,7 +32,11 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
         return Err(ApiError::bad("The window must end after it begins"));
     }
     let dry_run = params.flag("dryRun").unwrap_or(false);
-    let deliveries = delivery::redeliver_window(tx, &kept.id, from, to, dry_run)?;
+    let mut deliveries = delivery::redeliver_window(tx, &kept.id, from, to, true)?;
+    if !dry_run {
+        check_count(deliveries)?;
+        deliveries = delivery::redeliver_window(tx, &kept.id, from, to, false)?;
+    }
     let answer = Answer::json(&Counted { deliveries, dry_run })?;
     Ok(answer.waking_deliveries(deliveries > 0 && !dry_run))
 }

@@ -55,6 +55,9 @@ async fn run(call: Arc<Call>) -> Result<Answer, ApiError> {
 fn change(tx: &mut Tx<'_>, call: &Call, url: &WebhookUrl) -> Result<Answer, ApiError> {
     let mut kept = changeable(tx, &call.caller, call.params.required("webhook")?)?;
     call.params.required("name")?.clone_into(&mut kept.name);
+    if kept.url.expose() != url.expose() {
+        webhook::forget_failures(tx, &kept.id)?;
+    }
     kept.url = url.clone();
     if call.params.given("secret") {
         kept.secret = call.params.text("secret").map(SecretString::from);
