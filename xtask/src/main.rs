@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test | ci | generate | bench`.
+//! The project's own commands: `cargo xtask test | ci | generate | bench | soak`.
 
 mod debian;
 mod generate;
@@ -37,6 +37,15 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Kills a server under load again and again, and checks what it left; `test` does the same a few times.
+    Soak {
+        /// How often it is killed.
+        #[arg(long, default_value_t = 200)]
+        rounds: u64,
+        /// The seed that an earlier run printed, to play its rounds again.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Builds for release, runs the benchmarks and writes `bench/results/`.
     Bench {
         /// Passed on to the benchmark program.
@@ -62,6 +71,7 @@ fn work() -> Result<()> {
     match Cli::parse().command {
         Command::Test { arguments } => test(&arguments),
         Command::Ci => ci(),
+        Command::Soak { rounds, seed } => soak(rounds, seed),
         Command::Generate { check } => generate::generate(check),
         Command::Bench { arguments } => {
             Cmd::cargo(["build", "--release", "-p", "gatehook", "-p", "gatehook-bench"]).run()?;
@@ -89,6 +99,24 @@ fn test(arguments: &[String]) -> Result<()> {
         cargo = cargo.args(arguments);
     }
     cargo.env("GATEHOOK_TEST_POSTGRES", &cluster.url()).run()
+}
+
+fn soak(rounds: u64, seed: Option<u64>) -> Result<()> {
+    let mut cargo = Cmd::cargo([
+        "test",
+        "--locked",
+        "-p",
+        "gatehook",
+        "--test",
+        "it",
+        "durability::rounds",
+    ])
+    .args(["--", "--nocapture"])
+    .env("GATEHOOK_SOAK_ROUNDS", &rounds.to_string());
+    if let Some(seed) = seed {
+        cargo = cargo.env("GATEHOOK_SOAK_SEED", &seed.to_string());
+    }
+    cargo.run()
 }
 
 fn ci() -> Result<()> {

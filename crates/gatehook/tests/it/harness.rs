@@ -49,17 +49,32 @@ impl Server {
         server
     }
 
-    /// Starts a server as the test says.
-    pub(crate) fn start_with(data_dir: &Path, set_up: impl FnOnce(&mut Command)) -> Self {
-        let log = data_dir.with_extension("log");
+    /// The command that starts a server on a data folder. Its log goes to a file beside the folder.
+    pub(crate) fn command(data_dir: &Path) -> Command {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(data_dir.with_extension("log"));
         let mut command = gatehook();
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(std::fs::File::options().create(true).append(true).open(&log).unwrap());
+            .stderr(log.unwrap());
+        command
+    }
+
+    /// Starts a server as the test says.
+    pub(crate) fn start_with(data_dir: &Path, set_up: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Self::command(data_dir);
         set_up(&mut command);
+        Self::run(data_dir, &mut command)
+    }
+
+    /// Runs a command that starts a server, and waits until it is ready.
+    pub(crate) fn run(data_dir: &Path, command: &mut Command) -> Self {
+        let log = data_dir.with_extension("log");
         let mut child = command.spawn().unwrap();
         let mut greeting = String::new();
         let mut output = BufReader::new(child.stdout.take().unwrap());
@@ -92,12 +107,17 @@ impl Server {
     }
 
     /// What its log says beside requests that went well.
-    fn troubles(&self) -> String {
+    pub(crate) fn troubles(&self) -> String {
         self.log()
             .lines()
             .filter(|line| !line.contains("answered status=2"))
             .collect::<Vec<_>>()
             .join("\n")
+    }
+
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills it without a warning.
@@ -108,8 +128,8 @@ impl Server {
 
     /// Asks it to stop and waits until it has.
     pub(crate) async fn stop(mut self) -> ExitStatus {
-        let ended = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
+        let ended = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.child.id())])
             .status()
             .unwrap();
         assert!(ended.success());

@@ -8,6 +8,7 @@
 
 mod broken_input;
 mod commands;
+mod durability;
 mod harness;
 mod listener;
 mod listening;

@@ -1,0 +1,234 @@
+//! People who change issues and scanners that submit reports, all at once, and what was answered to them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use gatehook_testkit::report::{FileBuilder, ReportBuilder};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::durability::books::Books;
+use crate::durability::witness::Witness;
+use crate::durability::{PROJECTS, SECRET};
+use crate::harness::{Server, TOKEN, now};
+
+/// The pause between two looks whether a report has been analysed.
+const POLL: Duration = Duration::from_millis(10);
+
+/// What was asked of the server, and answered.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// For each project, the changes of its issue that were answered, and those that were asked for.
+    changes: BTreeMap<&'static str, (u64, u64)>,
+    /// The tasks whose reports were taken.
+    tasks: Vec<String>,
+}
+
+impl Ledger {
+    pub(super) fn add(&mut self, other: Self) {
+        for (project, (answered, asked)) in other.changes {
+            let all = self.changes.entry(project).or_default();
+            *all = (all.0 + answered, all.1 + asked);
+        }
+        self.tasks.extend(other.tasks);
+    }
+
+    /// Whether anything was answered at all.
+    pub(super) fn is_blank(&self) -> bool {
+        self.changes.values().all(|(answered, _)| *answered == 0)
+    }
+
+    /// What was answered is kept; what was not answered may be.
+    pub(super) fn check(&self, books: &Books) {
+        for (project, (answered, asked)) in &self.changes {
+            let kept = books.changes(project);
+            assert!(
+                (*answered..=*asked).contains(&kept),
+                "{project}: {asked} changes were asked for, {answered} were answered, and {kept} are kept"
+            );
+        }
+        for task in &self.tasks {
+            assert_eq!(books.calls_about(task), 2, "the task {task}, whose report was taken");
+        }
+    }
+}
+
+fn report(project: &str) -> ReportBuilder {
+    ReportBuilder::new(project, now()).file(FileBuilder::numbered("a.rs", 30).issue("A", 1, "x"))
+}
+
+/// Projects with a webhook each and one for all, judged by a gate that one open issue turns red.
+pub(super) async fn prepare(server: &Server, witness: &Witness) {
+    let pauses = ["1s"; 30].join(",");
+    server
+        .post(
+            "settings/set",
+            &[("key", "gatehook.webhooks.retrySchedule"), ("value", &pauses)],
+        )
+        .await;
+    server.post("qualitygates/create", &[("name", "None")]).await;
+    let condition = [
+        ("gateName", "None"),
+        ("metric", "violations"),
+        ("op", "GT"),
+        ("error", "0"),
+    ];
+    server.post("qualitygates/create_condition", &condition).await;
+    server.post("qualitygates/set_as_default", &[("name", "None")]).await;
+    let url = witness.url("all");
+    server
+        .post("webhooks/create", &[("name", "all"), ("url", &url), ("secret", SECRET)])
+        .await;
+    for project in PROJECTS {
+        server
+            .post("projects/create", &[("project", project), ("name", project)])
+            .await;
+        let url = witness.url(project);
+        let hook = [
+            ("project", project),
+            ("name", project),
+            ("url", &url),
+            ("secret", SECRET),
+        ];
+        server.post("webhooks/create", &hook).await;
+        analyse(server, project).await;
+    }
+}
+
+/// Analyses a project.
+pub(super) async fn analyse(server: &Server, project: &str) {
+    assert_eq!(server.analyse(project, &report(project)).await["status"], "SUCCESS");
+}
+
+/// A server that is worked on.
+#[derive(Clone, Copy)]
+pub(super) struct Load<'a> {
+    server: &'a Server,
+    witness: &'a Witness,
+    /// Whether the server may say that it cannot do something now.
+    in_trouble: bool,
+}
+
+impl<'a> Load<'a> {
+    /// Any answer but a good one is a fault: a crash must not leave behind what a later request stumbles over.
+    pub(super) const fn on(server: &'a Server, witness: &'a Witness) -> Self {
+        Self {
+            server,
+            witness,
+            in_trouble: false,
+        }
+    }
+
+    /// On a server whose storage is in trouble: what it refuses with a 5xx ends the work of who asked.
+    pub(super) const fn on_troubled(server: &'a Server, witness: &'a Witness) -> Self {
+        Self {
+            server,
+            witness,
+            in_trouble: true,
+        }
+    }
+
+    /// People and scanners at work on all projects until the server does not answer any more.
+    pub(super) async fn work(self) -> Ledger {
+        let scanners = join_all(PROJECTS.map(|project| self.scan(project)));
+        let (mut ledger, scanners) = tokio::join!(self.changes(), scanners);
+        ledger.tasks = scanners.into_iter().flatten().collect();
+        ledger
+    }
+
+    /// People at work on all projects until the server does not answer any more.
+    pub(super) async fn changes(self) -> Ledger {
+        let people = join_all(PROJECTS.map(|project| self.change(project))).await;
+        Ledger {
+            changes: PROJECTS.into_iter().zip(people).collect(),
+            tasks: Vec::new(),
+        }
+    }
+
+    /// Asks for something beside which a kill can fall.
+    async fn ask(self, request: reqwest::RequestBuilder) -> Option<Value> {
+        self.witness.happens();
+        let answer = self.answer(request).await;
+        self.witness.happens();
+        answer
+    }
+
+    /// What the server answers; nothing when it is dead, or in trouble.
+    async fn answer(self, request: reqwest::RequestBuilder) -> Option<Value> {
+        let answer = request.bearer_auth(TOKEN).send().await.ok()?;
+        let status = answer.status();
+        let body = answer.text().await.ok()?;
+        if self.in_trouble && status.is_server_error() {
+            return None;
+        }
+        assert_eq!(status, 200, "{body}\n{}", self.server.troubles());
+        Some(serde_json::from_str(&body).unwrap())
+    }
+
+    /// A person who marks an issue as a false positive, and thinks better of it, again and again: each turns the gate.
+    /// Gives how many changes were answered, and how many were asked for.
+    async fn change(self, project: &'static str) -> (u64, u64) {
+        let search = self
+            .server
+            .anonymous(Method::GET, "api/issues/search")
+            .query(&[("componentKeys", project)]);
+        let Some(found) = self.ask(search).await else {
+            return (0, 0);
+        };
+        let issue = found["issues"][0].clone();
+        let key = issue["key"].as_str().unwrap();
+        let mut is_open = issue["issueStatus"] != "FALSE_POSITIVE";
+        let mut answered = 0;
+        loop {
+            let transition = if is_open { "falsepositive" } else { "reopen" };
+            let request = self
+                .server
+                .anonymous(Method::POST, "api/issues/do_transition")
+                .query(&[("issue", key), ("transition", transition)]);
+            if self.ask(request).await.is_none() {
+                return (answered, answered + 1);
+            }
+            answered += 1;
+            is_open = !is_open;
+        }
+    }
+
+    /// A pipeline that submits a report when the one before has been analysed. Gives the tasks whose reports were taken.
+    async fn scan(self, project: &'static str) -> Vec<String> {
+        let mut tasks = Vec::new();
+        loop {
+            let part = reqwest::multipart::Part::bytes(report(project).zip()).file_name("report.zip");
+            let request = self
+                .server
+                .anonymous(Method::POST, "api/ce/submit")
+                .query(&[("projectKey", project)])
+                .multipart(reqwest::multipart::Form::new().part("report", part));
+            let Some(submitted) = self.ask(request).await else {
+                return tasks;
+            };
+            let task = submitted["taskId"].as_str().unwrap().to_owned();
+            tasks.push(task.clone());
+            if !self.analysed(&task).await {
+                return tasks;
+            }
+        }
+    }
+
+    /// Waits until a report has been analysed. False when the server does not answer any more.
+    async fn analysed(self, task: &str) -> bool {
+        loop {
+            let request = self.server.anonymous(Method::GET, "api/ce/task").query(&[("id", task)]);
+            let Some(found) = self.answer(request).await else {
+                return false;
+            };
+            match found["task"]["status"].as_str() {
+                Some("PENDING" | "IN_PROGRESS") => tokio::time::sleep(POLL).await,
+                status => {
+                    assert_eq!(status, Some("SUCCESS"), "{found}");
+                    return true;
+                }
+            }
+        }
+    }
+}
