@@ -1,30 +1,72 @@
-//! One claimed delivery: the call, its line in the log, and what came of it written down.
+//! One claimed delivery: the call, its line in the log, and what came of it.
 
-use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use gatehook_domain::id::NodeId;
-use gatehook_domain::setting::VALIDATE_WEBHOOKS;
-use gatehook_domain::webhook::{Attempt, Delivery, Event, Webhook};
-use gatehook_store::{Store, StoreError, Tx, delivery, setting};
+use gatehook_domain::Ambient;
+use gatehook_domain::setting::{VALIDATE_WEBHOOKS, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE};
+use gatehook_domain::webhook::{Attempt, RetrySchedule, Webhook};
+use gatehook_store::delivery::{Claimed, Completion};
+use gatehook_store::{StoreError, Tx, setting};
 
-use crate::engine::{FIRST_PAUSE, LAST_PAUSE};
-use crate::policy::after;
+use crate::lanes::Pace;
+use crate::policy::{Ending, after};
 use crate::sender::{Call, Sender};
 
-/// How often the end of a call is tried to be written down before it is left to the lease.
-const COMPLETION_TRIES: u32 = 6;
+/// An answer that took longer is slow: its receiver is asked for less at once.
+const SLOW: Duration = Duration::from_secs(1);
 
-/// A delivery that is this node's to make.
-#[derive(Debug, Clone)]
-pub(crate) struct Claimed {
-    pub(crate) delivery: Delivery,
-    pub(crate) event: Event,
-    pub(crate) webhook: Webhook,
+/// What the settings say that calls depend on; read with every claim.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// Whether webhooks to inner addresses are refused.
+    guarded: bool,
+    retries: bool,
+    schedule: RetrySchedule,
 }
 
-/// Makes one call and writes down what came of it.
-pub(crate) async fn deliver(store: Store, sender: Sender, node: NodeId, claimed: Claimed) {
+/// A delivery that is this node's to make, and what holds for it.
+#[derive(Debug)]
+pub(crate) struct Due {
+    pub(crate) claimed: Claimed,
+    pub(crate) rules: Arc<Rules>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) struct Landed {
+    pub(crate) completion: Completion,
+    pub(crate) pace: Pace,
+}
+
+impl Rules {
+    pub(crate) fn read(tx: &mut Tx<'_>) -> Result<Self, StoreError> {
+        let on = |set: Option<String>| set.is_none_or(|set| !set.trim().eq_ignore_ascii_case("false"));
+        let schedule = setting::get(tx, WEBHOOK_RETRY_SCHEDULE, None)?;
+        Ok(Self {
+            guarded: on(setting::get(tx, VALIDATE_WEBHOOKS, None)?),
+            retries: on(setting::get(tx, WEBHOOK_RETRIES, None)?),
+            // What cannot be read was refused when it was set; somebody wrote it past that.
+            schedule: schedule
+                .and_then(|text| RetrySchedule::parse(&text).ok())
+                .unwrap_or_default(),
+        })
+    }
+
+    /// The pauses between attempts for a webhook.
+    fn schedule(&self, webhook: &Webhook) -> RetrySchedule {
+        if webhook.retries.unwrap_or(self.retries) {
+            self.schedule.clone()
+        } else {
+            RetrySchedule::never()
+        }
+    }
+}
+
+/// Makes one call and decides what comes next.
+pub(crate) async fn deliver(sender: Sender, ambient: Ambient, due: Due, warm: bool) -> Landed {
+    let Due { claimed, rules } = due;
     let call = Call {
         url: claimed.webhook.url.clone(),
         secret: claimed.webhook.secret.clone(),
@@ -34,51 +76,43 @@ pub(crate) async fn deliver(store: Store, sender: Sender, node: NodeId, claimed:
         number: claimed.delivery.attempts,
         body: Bytes::from(claimed.event.payload),
     };
-    let guarded = match store.read(guards).await {
-        Ok(guarded) => guarded,
-        Err(error) => {
-            let error = &error as &dyn StdError;
-            tracing::error!(error, delivery = %call.delivery, "a webhook call was put off until its lease runs out");
-            return;
+    let sent = sender.call(&call, rules.guarded, warm).await;
+    log(&claimed.webhook, &sent.attempt);
+    let ending = Ending::of(sent.attempt.http_status, sent.cause.as_ref());
+    let schedule = rules.schedule(&claimed.webhook);
+    let outcome = after(
+        ending,
+        claimed.attempt_of_round,
+        &schedule,
+        sent.retry_after,
+        ambient.now(),
+        random(&ambient),
+    );
+    let pace = if ending == Ending::Transient {
+        Pace::Failed {
+            again: schedule != RetrySchedule::never(),
         }
+    } else if sent.attempt.duration_ms > SLOW.as_millis() as i64 {
+        Pace::Slow
+    } else {
+        Pace::Quick
     };
-    let attempt = sender.send(&call, guarded).await;
-    log(&claimed.webhook, &attempt);
-    let mut pause = FIRST_PAUSE;
-    for tries_left in (0..COMPLETION_TRIES).rev() {
-        let (id, node, attempt) = (call.delivery.clone(), node.clone(), attempt.clone());
-        let webhook = claimed.webhook.id.clone();
-        let completed = store
-            .write(move |tx| {
-                let outcome = after(&attempt, tx.ambient().now());
-                let completion = delivery::Completion {
-                    delivery: id.clone(),
-                    webhook: webhook.clone(),
-                    attempt: attempt.clone(),
-                    outcome,
-                };
-                delivery::complete(tx, &node, &completion)
-            })
-            .await;
-        match completed {
-            Ok(true) => return,
-            Ok(false) => {
-                tracing::warn!(delivery = %call.delivery, "the lease of a webhook call was lost, or its webhook deleted");
-                return;
-            }
-            Err(error) => {
-                let error = &error as &dyn StdError;
-                tracing::error!(error, delivery = %call.delivery, tries_left, "a webhook call could not be written down");
-            }
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LAST_PAUSE);
+    Landed {
+        completion: Completion {
+            delivery: call.delivery,
+            webhook: claimed.webhook.id,
+            attempt: sent.attempt,
+            outcome,
+        },
+        pace,
     }
 }
 
-/// Whether webhooks to inner addresses are refused; they are unless somebody said `false`.
-fn guards(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    Ok(setting::get(tx, VALIDATE_WEBHOOKS, None)?.is_none_or(|set| !set.trim().eq_ignore_ascii_case("false")))
+/// Any number.
+pub(crate) fn random(ambient: &Ambient) -> u64 {
+    let mut bytes = [0; 8];
+    ambient.fill(&mut bytes);
+    u64::from_le_bytes(bytes)
 }
 
 /// SonarQube's lines, which people's log searches know; the URL is masked, and what is no success is a warning.

@@ -1,41 +1,45 @@
 //! The delivery engine: claims what is due, has it sent, writes down what came of it.
 //!
 //! A claim leases deliveries to this node for a minute; the call is made outside any transaction; one short
-//! transaction ends it. When the process dies in between, the lease runs out (or the next start on the same file gives it back)
+//! transaction ends it. While one claim or one such transaction runs, what happens meanwhile is gathered for the next, so
+//! that under load few transactions serve many deliveries. What to do next is decided by the [`Scheduler`], with the
+//! lanes and the breakers; here it is done. When the process dies in between, the lease runs out (or the next start on the same file gives it back)
 //! and the delivery is made again, with the same id: at least once, never forgotten.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatehook_domain::Timestamp;
-use gatehook_domain::id::{NodeId, WebhookId};
+use gatehook_domain::id::{BranchId, NodeId, WebhookId};
 use gatehook_store::{Engine as StoreEngine, Store, StoreError, delivery};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::deliver::{Claimed, deliver};
-use crate::lanes::Lanes;
+use crate::counters::Counters;
+use crate::deliver::{Due, Landed, deliver, random};
+use crate::lanes::Pace;
+use crate::ledger::{Ends, Haul, claim, write};
 use crate::purge::purge_hourly;
+use crate::scheduler::{Incoming, Scheduler};
 use crate::sender::Sender;
 
-/// The most deliveries a node holds at once, being sent or waiting in their lanes.
-const HELD: usize = 64;
-/// How long a claimed delivery is this node's. Longer than the slowest end: 64 calls to one webhook that hangs begin
-/// over 16 s, and the last takes another 10 s and is then written down.
-const LEASE: Duration = Duration::from_mins(1);
-/// The longest time between two looks for due deliveries; those of a dead node are found by it.
-const LONGEST_SLEEP: Duration = Duration::from_secs(5);
-/// The shortest such time after a look that found nothing.
-const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 /// Pauses after a failure of the store: they double from the first to the last.
-pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(100);
-pub(crate) const LAST_PAUSE: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(10);
 /// What is left over of a call after its time limit: the rest of the body, and the end written down.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
+/// How often the ends of calls are tried to be written down while the engine stops; then they are left to the lease.
+const LAST_WRITES: u32 = 6;
+
+/// The branch of a first attempt.
+type Thread = Option<BranchId>;
+/// What is being written down, and what came of that.
+type Writing = (Arc<Ends>, JoinHandle<Result<u64, StoreError>>);
+type Written = (Arc<Ends>, Result<Result<u64, StoreError>, JoinError>);
 
 /// Delivers what is due, in the background.
 #[derive(Debug)]
@@ -55,6 +59,7 @@ pub struct EngineHandle {
     stop: CancellationToken,
     engine: JoinHandle<()>,
     purge: JoinHandle<()>,
+    counters: Counters,
 }
 
 /// Tells the engine that something may be due. Cheap to clone.
@@ -74,23 +79,31 @@ impl Engine {
         let wake = Wake(Arc::new(Notify::new()));
         let stop = CancellationToken::new();
         let purge = tokio::spawn(purge_hourly(store.clone(), stop.clone()));
+        let counters = Counters::default();
         let running = Running {
             store,
             sender,
             node: config.node,
             wake: wake.clone(),
             stop: stop.clone(),
-            lanes: Lanes::new(),
+            counters: counters.clone(),
+            scheduler: Scheduler::new(Instant::now()),
             calls: JoinSet::new(),
             callees: HashMap::new(),
-            look_at: Instant::now(),
-            pause: FIRST_PAUSE,
+            after: None,
+            claiming: None,
+            claim_pause: FIRST_PAUSE,
+            ends: Ends::default(),
+            writing: None,
+            write_at: Instant::now(),
+            write_pause: FIRST_PAUSE,
         };
         EngineHandle {
             wake,
             stop,
             engine: tokio::spawn(running.run()),
             purge,
+            counters,
         }
     }
 }
@@ -104,6 +117,11 @@ impl EngineHandle {
     /// What others wake the engine with.
     pub fn waker(&self) -> Wake {
         self.wake.clone()
+    }
+
+    /// What was sent since the start.
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
     }
 
     /// Claims nothing more, waits for the calls that are being made (at most their time limit and a little), gives
@@ -134,29 +152,48 @@ struct Running {
     node: NodeId,
     wake: Wake,
     stop: CancellationToken,
-    lanes: Lanes<WebhookId, Claimed>,
-    calls: JoinSet<()>,
-    callees: HashMap<Id, WebhookId>,
-    /// When to look for due deliveries next.
-    look_at: Instant,
-    /// The pause after the next failure of the store.
-    pause: Duration,
+    counters: Counters,
+    scheduler: Scheduler<WebhookId, Thread, Due>,
+    calls: JoinSet<Landed>,
+    callees: HashMap<Id, (WebhookId, Option<Thread>)>,
+    /// The webhook behind which the next claim begins.
+    after: Option<WebhookId>,
+    /// The claim that runs.
+    claiming: Option<JoinHandle<Result<Haul, StoreError>>>,
+    /// The pause after the next claim that fails.
+    claim_pause: Duration,
+    /// What ended since the last write began.
+    ends: Ends,
+    /// The write that runs, and what it writes.
+    writing: Option<Writing>,
+    /// When to write next, at the earliest, and the pause after the next write that fails.
+    write_at: Instant,
+    write_pause: Duration,
 }
 
 impl Running {
     async fn run(mut self) {
         self.take_over().await;
         while !self.stop.is_cancelled() {
-            let now = Instant::now();
-            if self.look_at <= now && self.lanes.held() < HELD {
-                self.look().await;
-            }
             self.begin_calls();
-            let until = self.sleeps_until(Instant::now());
+            self.begin_write();
+            self.begin_claim();
+            let mut until = self.scheduler.sleeps_until(Instant::now());
+            if self.writing.is_none() && !self.ends.is_empty() {
+                until = until.min(self.write_at);
+            }
             tokio::select! {
                 () = self.stop.cancelled() => break,
-                () = self.wake.0.notified() => self.look_at = Instant::now(),
-                Some(ended) = self.calls.join_next_with_id() => self.call_ended(ended),
+                () = self.wake.0.notified() => self.scheduler.wake(Instant::now()),
+                Some(ended) = self.calls.join_next_with_id() => {
+                    self.call_ended(ended);
+                    // Others that ended meanwhile go into the same write.
+                    while let Some(ended) = self.calls.try_join_next_with_id() {
+                        self.call_ended(ended);
+                    }
+                }
+                hauled = running(&mut self.claiming) => self.claimed(hauled),
+                written = writing(&mut self.writing) => self.written(written),
                 () = tokio::time::sleep_until(until) => {}
             }
         }
@@ -172,128 +209,183 @@ impl Running {
         }
     }
 
-    /// Gives back what this process has claimed.
-    async fn give_back(&self) {
-        let node = self.node.clone();
-        said(self.store.write(move |tx| delivery::release_of(tx, &node)).await);
-    }
-
-    /// Claims what is due and decides when to look again.
-    async fn look(&mut self) {
-        let room = HELD - self.lanes.held();
-        match self.claim(room).await {
-            Ok((claimed, next_due)) => {
-                self.pause = FIRST_PAUSE;
-                // A full claim leaves more behind: look again as soon as there is room.
-                let wait = if claimed.len() == room {
-                    Duration::ZERO
-                } else {
-                    self.wait_for(next_due)
-                };
-                self.look_at = Instant::now() + wait;
-                for claimed in claimed {
-                    self.lanes.push(claimed.webhook.id.clone(), claimed);
-                }
-            }
-            Err(error) => {
-                let pause_ms = self.pause.as_millis() as u64;
-                tracing::error!(
-                    error = &error as &dyn StdError,
-                    pause_ms,
-                    "due webhook deliveries could not be claimed"
-                );
-                self.look_at = Instant::now() + self.pause;
-                self.pause = (self.pause * 2).min(LAST_PAUSE);
-            }
+    fn begin_claim(&mut self) {
+        let clock = self.store.ambient().now();
+        if let Some(order) = self.scheduler.order(Instant::now(), clock) {
+            let claim = claim(self.store.clone(), self.node.clone(), order, self.after.clone());
+            self.claiming = Some(tokio::spawn(claim));
         }
     }
 
-    async fn claim(&self, room: usize) -> Result<(Vec<Claimed>, Option<Timestamp>), StoreError> {
-        let node = self.node.clone();
-        self.store
-            .write(move |tx| {
-                let now = tx.ambient().now();
-                let claimed = delivery::claim(
-                    tx,
-                    &delivery::Claim {
-                        node: &node,
-                        now,
-                        lease_until: now.plus(LEASE),
-                        limit: room,
-                        again: room,
-                        room: &|_, _| room,
-                        after: None,
-                    },
-                )?
-                .claimed;
-                let next_due = if claimed.len() < room {
-                    delivery::next_due(tx, now)?
-                } else {
-                    None
-                };
-                let claimed = claimed
-                    .into_iter()
-                    .map(|claimed| Claimed {
-                        delivery: claimed.delivery,
-                        event: claimed.event,
-                        webhook: claimed.webhook,
-                    })
-                    .collect();
-                Ok((claimed, next_due))
+    fn claimed(&mut self, hauled: Result<Result<Haul, StoreError>, JoinError>) {
+        self.claiming = None;
+        let haul = match hauled {
+            Ok(Ok(haul)) => haul,
+            Ok(Err(error)) => return self.claim_failed(&error),
+            Err(error) => return self.claim_failed(&error),
+        };
+        self.claim_pause = FIRST_PAUSE;
+        let Haul { taken, next_due, rules } = haul;
+        self.after = taken.last;
+        let rules = Arc::new(rules);
+        let incoming = taken
+            .claimed
+            .into_iter()
+            .map(|claimed| Incoming {
+                key: claimed.webhook.id.clone(),
+                failures: claimed.webhook.failures,
+                thread: claimed.delivery.last.is_none().then(|| claimed.event.branch.clone()),
+                delivery: Due {
+                    claimed,
+                    rules: Arc::clone(&rules),
+                },
             })
-            .await
+            .collect();
+        let clock = self.store.ambient().now();
+        let back = self
+            .scheduler
+            .claimed(incoming, taken.left, next_due, Instant::now(), clock);
+        self.ends.give_back(back);
     }
 
-    /// How long to sleep until a moment of the ambient clock, which need not run as real time does.
-    fn wait_for(&self, due: Option<Timestamp>) -> Duration {
-        let wait = due.map_or(LONGEST_SLEEP, |due| due.since(self.store.ambient().now()));
-        wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+    fn claim_failed(&mut self, error: &(dyn StdError + 'static)) {
+        let pause_ms = self.claim_pause.as_millis() as u64;
+        tracing::error!(error, pause_ms, "due webhook deliveries could not be claimed");
+        self.scheduler.claim_failed(self.claim_pause, Instant::now());
+        self.claim_pause = (self.claim_pause * 2).min(LAST_PAUSE);
     }
 
     fn begin_calls(&mut self) {
-        for (webhook, claimed) in self.lanes.begin(Instant::now()) {
-            let delivering = deliver(self.store.clone(), self.sender.clone(), self.node.clone(), claimed);
+        for begun in self.scheduler.begin(Instant::now()) {
+            let ambient = self.store.ambient().clone();
+            let delivering = deliver(self.sender.clone(), ambient, begun.delivery, begun.warm);
             let task = self.calls.spawn(delivering);
-            self.callees.insert(task.id(), webhook);
+            self.callees.insert(task.id(), (begun.key, begun.thread));
         }
     }
 
-    /// Until when there is nothing to do but to wait for calls to end or for a wake.
-    fn sleeps_until(&self, now: Instant) -> Instant {
-        let look_at = if self.lanes.held() < HELD {
-            self.look_at
-        } else {
-            now + LONGEST_SLEEP
-        };
-        self.lanes.next_begin(now).map_or(look_at, |begin| begin.min(look_at))
-    }
-
-    fn call_ended(&mut self, ended: Result<(Id, ()), JoinError>) {
-        let id = match ended {
-            Ok((id, ())) => id,
+    fn call_ended(&mut self, ended: Result<(Id, Landed), JoinError>) {
+        let (id, landed) = match ended {
+            Ok((id, landed)) => (id, Some(landed)),
             Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn StdError,
-                    "a webhook call ended badly; its lease will run out"
-                );
-                error.id()
+                let error_id = error.id();
+                let error = &error as &dyn StdError;
+                tracing::error!(error, "a webhook call ended badly; its lease will run out");
+                (error_id, None)
             }
         };
-        if let Some(webhook) = self.callees.remove(&id) {
-            self.lanes.ended(&webhook);
+        let Some((webhook, thread)) = self.callees.remove(&id) else {
+            return;
+        };
+        let pace = landed.as_ref().map_or(Pace::Slow, |landed| landed.pace);
+        let ambient = self.store.ambient();
+        let now = (Instant::now(), ambient.now());
+        let back = self
+            .scheduler
+            .ended(&webhook, thread.as_ref(), pace, now, random(ambient));
+        self.ends.give_back(back);
+        match landed {
+            Some(landed) => self.ends.completions.push(landed.completion),
+            None => self.scheduler.written(now.0),
         }
     }
 
-    /// Waits for the calls that are being made and gives back what has not begun.
+    fn begin_write(&mut self) {
+        if self.writing.is_none() && !self.ends.is_empty() && self.write_at <= Instant::now() {
+            let ends = Arc::new(std::mem::take(&mut self.ends));
+            let write = write(self.store.clone(), self.node.clone(), Arc::clone(&ends));
+            self.writing = Some((ends, tokio::spawn(write)));
+        }
+    }
+
+    fn written(&mut self, (ends, written): Written) {
+        self.writing = None;
+        let trouble: &(dyn StdError + 'static) = match &written {
+            Ok(Ok(counted)) => return self.are_written(&ends, *counted),
+            Ok(Err(error)) => error,
+            Err(error) => error,
+        };
+        let pause_ms = self.write_pause.as_millis() as u64;
+        let calls = ends.completions.len();
+        tracing::error!(
+            error = trouble,
+            pause_ms,
+            calls,
+            "webhook calls could not be written down"
+        );
+        self.write_at = Instant::now() + self.write_pause;
+        self.write_pause = (self.write_pause * 2).min(LAST_PAUSE);
+        // They are written with what ended meanwhile, before it.
+        let since = std::mem::take(&mut self.ends);
+        self.ends = Arc::unwrap_or_clone(ends);
+        self.ends.completions.extend(since.completions);
+        self.ends.back.extend(since.back);
+    }
+
+    fn are_written(&mut self, ends: &Ends, counted: u64) {
+        let lost = (ends.completions.len() as u64).saturating_sub(counted);
+        if lost > 0 {
+            tracing::warn!(lost, "leases of webhook calls were lost, or their webhooks deleted");
+        }
+        let now = Instant::now();
+        self.write_pause = FIRST_PAUSE;
+        for completion in &ends.completions {
+            self.counters.count(completion.outcome);
+            self.scheduler.written(now);
+        }
+        for (webhook, _) in &ends.back {
+            self.scheduler.returned(webhook, now);
+        }
+    }
+
+    /// Gives back what has not begun, waits for the calls that are being made, and writes down how they ended.
     async fn drain(mut self) {
-        let limit = self.sender.time_limit() + DRAIN_MARGIN;
-        let calls = &mut self.calls;
-        let all_ended = async { while calls.join_next().await.is_some() {} };
-        if tokio::time::timeout(limit, all_ended).await.is_err() {
+        if let Some(claiming) = self.claiming.take() {
+            let hauled = claiming.await;
+            self.claimed(hauled);
+        }
+        let waiting = self.scheduler.take_waiting();
+        self.ends.give_back(waiting);
+        let limit = Instant::now() + self.sender.time_limit() + DRAIN_MARGIN;
+        while let Ok(Some(ended)) = tokio::time::timeout_at(limit, self.calls.join_next_with_id()).await {
+            self.call_ended(ended);
+        }
+        if !self.calls.is_empty() {
             tracing::warn!("webhook calls that did not end in time were broken off; they will be made again");
         }
         self.calls.shutdown().await;
-        self.give_back().await;
+        for _ in 0..LAST_WRITES {
+            if let Some((ends, write)) = self.writing.take() {
+                let written = write.await;
+                self.written((ends, written));
+            }
+            if self.ends.is_empty() {
+                break;
+            }
+            tokio::time::sleep_until(self.write_at).await;
+            self.begin_write();
+        }
+        if let Some((ends, write)) = self.writing.take() {
+            let written = write.await;
+            self.written((ends, written));
+        }
+        let node = self.node.clone();
+        said(self.store.write(move |tx| delivery::release_of(tx, &node)).await);
+    }
+}
+
+/// What the task comes to; never anything without one.
+async fn running<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
+    match task {
+        Some(task) => task.await,
+        None => pending().await,
+    }
+}
+
+async fn writing(task: &mut Option<Writing>) -> Written {
+    match task {
+        Some((ends, task)) => (Arc::clone(ends), task.await),
+        None => pending().await,
     }
 }
 

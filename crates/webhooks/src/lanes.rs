@@ -1,54 +1,200 @@
-//! Which of the claimed deliveries may be sent now. Each webhook has a lane; its calls begin in the order in which
-//! they were claimed, which is the order of their events.
+//! Which of the claimed deliveries may be sent now, and how many more may be claimed. Each destination (a webhook) has a
+//! lane of its own, so that none waits for another. Pure.
 //!
-//! A call begins when the one before it in its lane has ended, or [`HEAD_START`] after that one began. So calls reach
-//! every receiver that can be reached within the head start in order, and a receiver that hangs holds up its own
-//! lane for a moment each, not for the whole time limit, and other lanes not at all while there are free places.
+//! First attempts of one branch begin in the order in which they were claimed, which is the order of their events: each
+//! when the one before has ended, or [`HEAD_START`] after that one began. So calls reach every receiver that can be
+//! reached within the head start in order, and a receiver that hangs holds up a branch for a moment each, not for the
+//! whole time limit.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::Duration;
 
+use gatehook_domain::Timestamp;
 use tokio::time::Instant;
 
-/// How far ahead of the next call of the same webhook a call is that has not ended: time to connect and to be read.
+use crate::breaker::{Breaker, TRIP};
+
+/// How far ahead of the next call of the same branch a call is that has not ended: time to connect and to be read.
 pub(crate) const HEAD_START: Duration = Duration::from_millis(250);
+/// The most calls to one destination at once.
+pub(crate) const FLIGHTS: usize = 8;
+/// How many deliveries to a destination are held of which nothing is known, or that fails now and then.
+const FIRST_WINDOW: usize = 4;
+/// How many deliveries to a destination that answers quickly are held at most: enough that claiming more takes no longer
+/// than sending these.
+const WIDEST_WINDOW: usize = 128;
+/// Lanes that are remembered. Those of idle destinations are forgotten when there are more.
+const REMEMBERED: usize = 4_096;
 
-/// The claimed deliveries, by webhook.
+/// How a call ended, as far as its destination is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// It answered quickly.
+    Quick,
+    /// It answered slowly.
+    Slow,
+    /// It did not answer, or said that it is in trouble. Holds whether the call will be made again.
+    Failed { again: bool },
+}
+
+/// The claimed deliveries by destination.
 #[derive(Debug)]
-pub(crate) struct Lanes<K, T> {
-    by_webhook: HashMap<K, Lane<T>>,
+pub(crate) struct Lanes<K, N, T> {
+    by_key: HashMap<K, Lane<N, T>>,
     held: usize,
+    held_again: usize,
     pushed: u64,
+    /// How many deliveries destinations in trouble may hold together.
+    troubled_share: usize,
 }
 
 #[derive(Debug)]
-struct Lane<T> {
-    /// With how many were pushed before, so that lanes that begin together keep that order.
-    waiting: VecDeque<(u64, T)>,
-    calling: usize,
-    last_began: Option<Instant>,
+struct Lane<N, T> {
+    waiting: VecDeque<Waiting<N, T>>,
+    flying: usize,
+    threads: HashMap<N, Thread>,
+    window: usize,
+    slow: bool,
+    /// Whether the last call was answered, so that a connection is likely to be open.
+    warm: bool,
+    breaker: Breaker,
+    /// Deliveries on their way back to the store. Nothing is claimed meanwhile: it would be newer than they are.
+    returning: usize,
 }
 
-impl<T> Lane<T> {
-    /// When the first of those that wait may begin; none when nothing waits.
-    fn may_begin(&self, now: Instant) -> Option<Instant> {
-        if self.waiting.is_empty() {
-            return None;
+#[derive(Debug)]
+struct Waiting<N, T> {
+    /// How many were pushed before, so that lanes that begin together keep that order.
+    order: u64,
+    thread: Option<N>,
+    delivery: T,
+}
+
+#[derive(Debug)]
+struct Thread {
+    flying: usize,
+    last_began: Instant,
+}
+
+/// A call that begins.
+#[derive(Debug)]
+pub(crate) struct Begun<K, N, T> {
+    pub(crate) key: K,
+    pub(crate) thread: Option<N>,
+    pub(crate) warm: bool,
+    pub(crate) delivery: T,
+}
+
+/// How many deliveries may be claimed of each destination.
+#[derive(Debug, Clone)]
+pub(crate) struct Rooms<K> {
+    known: HashMap<K, usize>,
+    troubled: Cell<usize>,
+}
+
+impl<K: Eq + Hash> Rooms<K> {
+    /// The room for a destination with so many failures in a row.
+    pub(crate) fn of(&self, key: &K, failures: i64) -> usize {
+        if let Some(room) = self.known.get(key) {
+            return *room;
         }
-        match self.last_began {
-            Some(began) if self.calling > 0 => Some(began + HEAD_START),
-            _ => Some(now),
+        if failures < i64::from(TRIP) {
+            return FIRST_WINDOW;
+        }
+        let left = self.troubled.get();
+        self.troubled.set(left.saturating_sub(1));
+        left.min(1)
+    }
+}
+
+impl<N: Eq + Hash + Clone, T> Lane<N, T> {
+    fn new(breaker: Breaker) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            flying: 0,
+            threads: HashMap::new(),
+            window: FIRST_WINDOW,
+            slow: false,
+            warm: false,
+            breaker,
+            returning: 0,
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.waiting.len() + self.flying
+    }
+
+    fn troubled(&self) -> bool {
+        self.slow || self.breaker.is_open()
+    }
+
+    /// How many it may hold at all.
+    fn width(&self) -> usize {
+        if self.breaker.is_open() { 1 } else { self.window }
+    }
+
+    fn flights(&self) -> usize {
+        if self.breaker.is_open() { 1 } else { FLIGHTS }
+    }
+
+    /// When the branch of a delivery lets its call begin.
+    fn may_begin(&self, thread: Option<&N>, now: Instant) -> Instant {
+        match thread.and_then(|thread| self.threads.get(thread)) {
+            Some(thread) if thread.flying > 0 => thread.last_began + HEAD_START,
+            _ => now,
+        }
+    }
+
+    fn landed(&mut self, thread: Option<&N>) {
+        self.flying = self.flying.saturating_sub(1);
+        if let Some(key) = thread
+            && let Some(thread) = self.threads.get_mut(key)
+        {
+            thread.flying = thread.flying.saturating_sub(1);
+            if thread.flying == 0 {
+                self.threads.remove(key);
+            }
+        }
+    }
+
+    fn heed(&mut self, pace: Pace, now: Timestamp, random: u64) {
+        self.warm = !matches!(pace, Pace::Failed { .. });
+        match pace {
+            Pace::Quick => {
+                let closes = self.breaker.is_open();
+                self.breaker.answered();
+                self.slow = false;
+                self.window = if closes {
+                    FIRST_WINDOW
+                } else {
+                    (self.window + 1).min(WIDEST_WINDOW)
+                };
+            }
+            Pace::Slow => {
+                self.breaker.answered();
+                self.slow = true;
+                self.window = self.window.min(FLIGHTS);
+            }
+            Pace::Failed { again } => {
+                self.breaker.failed(now, again, random);
+                self.window = (self.window / 2).max(FIRST_WINDOW);
+            }
         }
     }
 }
 
-impl<K: Eq + Hash + Clone, T> Lanes<K, T> {
-    pub(crate) fn new() -> Self {
+impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
+    /// Lanes among which those in trouble may hold at most `troubled_share` deliveries together.
+    pub(crate) fn new(troubled_share: usize) -> Self {
         Self {
-            by_webhook: HashMap::new(),
+            by_key: HashMap::new(),
             held: 0,
+            held_again: 0,
             pushed: 0,
+            troubled_share,
         }
     }
 
@@ -57,51 +203,177 @@ impl<K: Eq + Hash + Clone, T> Lanes<K, T> {
         self.held
     }
 
-    /// Puts a delivery at the end of its webhook's lane.
-    pub(crate) fn push(&mut self, webhook: K, delivery: T) {
-        let lane = self.by_webhook.entry(webhook).or_insert(Lane {
-            waiting: VecDeque::new(),
-            calling: 0,
-            last_began: None,
-        });
-        lane.waiting.push_back((self.pushed, delivery));
-        self.pushed += 1;
+    /// How many of them are no first attempts.
+    pub(crate) fn held_again(&self) -> usize {
+        self.held_again
+    }
+
+    /// How many more deliveries may be claimed, by destination.
+    pub(crate) fn rooms(&self, now: Timestamp) -> Rooms<K> {
+        let troubled: usize = self
+            .by_key
+            .values()
+            .filter(|lane| lane.troubled())
+            .map(Lane::held)
+            .sum();
+        let spare = self.troubled_share.saturating_sub(troubled);
+        let room = |lane: &Lane<N, T>| {
+            if lane.returning > 0 || !lane.breaker.allows(now) {
+                return 0;
+            }
+            let room = lane.width().saturating_sub(lane.held());
+            if lane.troubled() { room.min(spare) } else { room }
+        };
+        Rooms {
+            known: self
+                .by_key
+                .iter()
+                .map(|(key, lane)| (key.clone(), room(lane)))
+                .collect(),
+            troubled: Cell::new(spare),
+        }
+    }
+
+    /// Puts a claimed delivery at the end of its lane. `failures` is what the store knows of its destination, and first
+    /// attempts have a `thread`. Gives it back when there is no room for it any more.
+    pub(crate) fn push(
+        &mut self,
+        key: &K,
+        failures: i64,
+        thread: Option<N>,
+        delivery: T,
+        now: Timestamp,
+    ) -> Result<(), T> {
+        if !self.by_key.contains_key(key) {
+            self.forget_idle();
+            let failures = u32::try_from(failures).unwrap_or(0);
+            self.by_key.insert(key.clone(), Lane::new(Breaker::with(failures, now)));
+        }
+        let Some(lane) = self.by_key.get_mut(key) else {
+            return Err(delivery);
+        };
+        if lane.returning > 0 || lane.held() >= lane.width() {
+            lane.returning += 1;
+            return Err(delivery);
+        }
         self.held += 1;
+        self.held_again += usize::from(thread.is_none());
+        lane.waiting.push_back(Waiting {
+            order: self.pushed,
+            thread,
+            delivery,
+        });
+        self.pushed += 1;
+        Ok(())
     }
 
     /// Takes those whose call begins now, in the order in which they were claimed.
-    pub(crate) fn begin(&mut self, now: Instant) -> Vec<(K, T)> {
+    pub(crate) fn begin(&mut self, now: Instant) -> Vec<Begun<K, N, T>> {
         let mut begun = Vec::new();
-        for (webhook, lane) in &mut self.by_webhook {
-            if lane.may_begin(now).is_some_and(|at| at <= now)
-                && let Some((order, delivery)) = lane.waiting.pop_front()
-            {
-                lane.calling += 1;
-                lane.last_began = Some(now);
-                begun.push((order, webhook.clone(), delivery));
+        for (key, lane) in &mut self.by_key {
+            let mut next = 0;
+            while lane.flying < lane.flights() && next < lane.waiting.len() {
+                let thread = lane.waiting[next].thread.clone();
+                if lane.may_begin(thread.as_ref(), now) > now {
+                    next += 1;
+                    continue;
+                }
+                let Some(waiting) = lane.waiting.remove(next) else {
+                    break;
+                };
+                lane.flying += 1;
+                if let Some(thread) = thread.clone() {
+                    let thread = lane.threads.entry(thread).or_insert(Thread {
+                        flying: 0,
+                        last_began: now,
+                    });
+                    thread.flying += 1;
+                    thread.last_began = now;
+                }
+                begun.push((
+                    waiting.order,
+                    Begun {
+                        key: key.clone(),
+                        thread,
+                        warm: lane.warm,
+                        delivery: waiting.delivery,
+                    },
+                ));
             }
         }
-        begun.sort_unstable_by_key(|(order, ..)| *order);
-        begun
-            .into_iter()
-            .map(|(_, webhook, delivery)| (webhook, delivery))
-            .collect()
+        begun.sort_unstable_by_key(|(order, _)| *order);
+        begun.into_iter().map(|(_, begun)| begun).collect()
     }
 
     /// When [`Lanes::begin`] has something to give next, unless a call ends before.
     pub(crate) fn next_begin(&self, now: Instant) -> Option<Instant> {
-        self.by_webhook.values().filter_map(|lane| lane.may_begin(now)).min()
+        self.by_key
+            .values()
+            .filter(|lane| lane.flying < lane.flights())
+            .flat_map(|lane| {
+                lane.waiting
+                    .iter()
+                    .map(|waiting| lane.may_begin(waiting.thread.as_ref(), now))
+            })
+            .min()
     }
 
-    /// A call of this webhook has ended.
-    pub(crate) fn ended(&mut self, webhook: &K) {
-        let Some(lane) = self.by_webhook.get_mut(webhook) else {
-            return;
+    /// When the next probe of a destination may be made, if that is later than now.
+    pub(crate) fn next_probe(&self, now: Timestamp) -> Option<Timestamp> {
+        self.by_key
+            .values()
+            .filter_map(|lane| lane.breaker.next_probe(now))
+            .min()
+    }
+
+    /// A call of this lane has ended. Gives the deliveries that have to go back to the store, because the lane may not
+    /// hold them any more; [`Lanes::returned`] says when they are there.
+    pub(crate) fn ended(&mut self, key: &K, thread: Option<&N>, pace: Pace, now: Timestamp, random: u64) -> Vec<T> {
+        let Some(lane) = self.by_key.get_mut(key) else {
+            return Vec::new();
         };
-        lane.calling = lane.calling.saturating_sub(1);
-        self.held = self.held.saturating_sub(1);
-        if lane.calling == 0 && lane.waiting.is_empty() {
-            self.by_webhook.remove(webhook);
+        lane.landed(thread);
+        self.held -= 1;
+        self.held_again -= usize::from(thread.is_none());
+        lane.heed(pace, now, random);
+        // A probe that is open lets nothing wait: it would wait for the next one.
+        let most = if lane.breaker.is_open() { 0 } else { lane.window };
+        let mut back = Vec::new();
+        // The newest go, so that what stays is before them.
+        while lane.held() > most
+            && let Some(waiting) = lane.waiting.pop_back()
+        {
+            lane.returning += 1;
+            self.held -= 1;
+            self.held_again -= usize::from(waiting.thread.is_none());
+            back.push(waiting.delivery);
+        }
+        back
+    }
+
+    /// A delivery of this lane that had to go back is there.
+    pub(crate) fn returned(&mut self, key: &K) {
+        if let Some(lane) = self.by_key.get_mut(key) {
+            lane.returning = lane.returning.saturating_sub(1);
+        }
+    }
+
+    /// Takes all that wait.
+    pub(crate) fn take_waiting(&mut self) -> Vec<T> {
+        let mut waiting = Vec::new();
+        for lane in self.by_key.values_mut() {
+            lane.returning += lane.waiting.len();
+            waiting.extend(lane.waiting.drain(..));
+        }
+        self.held -= waiting.len();
+        self.held_again -= waiting.iter().filter(|waiting| waiting.thread.is_none()).count();
+        waiting.into_iter().map(|waiting| waiting.delivery).collect()
+    }
+
+    /// What is forgotten is known from the store well enough: the failures stand there.
+    fn forget_idle(&mut self) {
+        if self.by_key.len() >= REMEMBERED {
+            self.by_key.retain(|_, lane| lane.held() > 0 || lane.returning > 0);
         }
     }
 }
@@ -110,36 +382,147 @@ impl<K: Eq + Hash + Clone, T> Lanes<K, T> {
 mod tests {
     use super::*;
 
-    fn begun(lanes: &mut Lanes<&'static str, u8>, now: Instant) -> Vec<u8> {
-        lanes.begin(now).into_iter().map(|(_, delivery)| delivery).collect()
+    type Small = Lanes<&'static str, u8, u32>;
+
+    const CLOCK: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn begun(lanes: &mut Small, now: Instant) -> Vec<u32> {
+        lanes.begin(now).into_iter().map(|begun| begun.delivery).collect()
     }
 
-    #[test]
-    fn calls_of_one_webhook_begin_one_after_the_other_and_others_beside_them() {
-        let mut lanes = Lanes::new();
-        let now = Instant::now();
-        for (webhook, delivery) in [("a", 1), ("a", 2), ("b", 3)] {
-            lanes.push(webhook, delivery);
+    fn with(deliveries: &[(&'static str, Option<u8>, u32)]) -> Small {
+        let mut lanes = Lanes::new(100);
+        for (key, thread, delivery) in deliveries {
+            lanes.push(key, 0, *thread, *delivery, CLOCK).unwrap();
         }
-        assert_eq!(begun(&mut lanes, now), [1, 3]);
-        assert_eq!(begun(&mut lanes, now), [] as [u8; 0]);
-        lanes.ended(&"a");
+        lanes
+    }
+
+    fn end(lanes: &mut Small, key: &'static str, thread: Option<u8>, pace: Pace) -> Vec<u32> {
+        lanes.ended(&key, thread.as_ref(), pace, CLOCK, 0)
+    }
+
+    fn room(lanes: &Small, key: &'static str) -> usize {
+        lanes.rooms(CLOCK).of(&key, 0)
+    }
+
+    const FAILED: Pace = Pace::Failed { again: true };
+
+    #[test]
+    fn first_attempts_of_a_branch_begin_one_after_the_other_and_all_else_beside_them() {
+        let mut lanes = with(&[
+            ("a", Some(1), 1),
+            ("a", Some(1), 2),
+            ("a", Some(2), 3),
+            ("a", None, 4),
+            ("b", Some(1), 5),
+        ]);
+        let now = Instant::now();
+        assert_eq!(begun(&mut lanes, now), [1, 3, 4, 5]);
+        assert_eq!(begun(&mut lanes, now), [] as [u32; 0]);
+        assert!(end(&mut lanes, "a", Some(1), Pace::Quick).is_empty());
         assert_eq!(begun(&mut lanes, now), [2]);
-        lanes.ended(&"a");
-        lanes.ended(&"b");
-        assert_eq!(lanes.held(), 0);
-        assert!(lanes.by_webhook.is_empty());
     }
 
     #[test]
-    fn a_call_that_hangs_holds_the_next_one_up_for_its_head_start_only() {
-        let mut lanes = Lanes::new();
+    fn a_call_that_hangs_holds_the_next_one_of_its_branch_up_for_its_head_start_only() {
+        let mut lanes = with(&[("a", Some(1), 1), ("a", Some(1), 2)]);
         let now = Instant::now();
-        lanes.push("a", 1);
-        lanes.push("a", 2);
         assert_eq!(begun(&mut lanes, now), [1]);
         assert_eq!(lanes.next_begin(now), Some(now + HEAD_START));
         assert_eq!(begun(&mut lanes, now + HEAD_START), [2]);
         assert_eq!(lanes.next_begin(now), None);
+    }
+
+    #[test]
+    fn a_lane_widens_while_it_answers_and_has_so_many_calls_at_once() {
+        let mut lanes = Small::new(100);
+        let now = Instant::now();
+        for round in 0..300 {
+            lanes.push(&"a", 0, None, round, CLOCK).unwrap();
+            begun(&mut lanes, now);
+            end(&mut lanes, "a", None, Pace::Quick);
+        }
+        assert_eq!(room(&lanes, "a"), WIDEST_WINDOW);
+        assert_eq!(room(&lanes, "new"), FIRST_WINDOW);
+        for delivery in 0..20 {
+            lanes.push(&"a", 0, None, delivery, CLOCK).unwrap();
+        }
+        assert_eq!(begun(&mut lanes, now).len(), FLIGHTS);
+        assert_eq!(lanes.next_begin(now), None);
+        assert_eq!(
+            end(&mut lanes, "a", None, Pace::Slow),
+            (8..20).rev().take(11).collect::<Vec<_>>()
+        );
+        assert_eq!(room(&lanes, "a"), 0);
+    }
+
+    #[test]
+    fn a_lane_that_keeps_failing_gives_back_what_waits_and_gets_one_probe_at_a_time() {
+        let mut lanes = Small::new(100);
+        let now = Instant::now();
+        for failure in 1..TRIP {
+            lanes.push(&"a", 0, None, failure, CLOCK).unwrap();
+            begun(&mut lanes, now);
+            assert!(end(&mut lanes, "a", None, FAILED).is_empty());
+        }
+        assert_eq!(room(&lanes, "a"), FIRST_WINDOW);
+        for delivery in 0..4 {
+            lanes.push(&"a", 0, Some(1), delivery, CLOCK).unwrap();
+        }
+        assert_eq!(begun(&mut lanes, now), [0]);
+        assert_eq!(end(&mut lanes, "a", Some(1), FAILED), [3, 2, 1]);
+        assert_eq!((lanes.held(), room(&lanes, "a")), (0, 0));
+        let probe = lanes.next_probe(CLOCK).unwrap();
+        assert_eq!(lanes.rooms(probe).of(&"a", 0), 0, "what went back is not there yet");
+        for _ in 0..3 {
+            lanes.returned(&"a");
+        }
+        assert_eq!(lanes.rooms(probe).of(&"a", 0), 1);
+        lanes.push(&"a", 9, Some(1), 1, probe).unwrap();
+        assert_eq!(lanes.push(&"a", 9, Some(1), 2, probe), Err(2));
+        assert_eq!(begun(&mut lanes, now), [1]);
+        assert!(lanes.ended(&"a", Some(&1), Pace::Quick, probe, 0).is_empty());
+        lanes.returned(&"a");
+        assert_eq!(lanes.rooms(probe).of(&"a", 0), FIRST_WINDOW);
+    }
+
+    #[test]
+    fn what_was_claimed_while_something_older_goes_back_goes_back_too() {
+        let mut lanes = with(&[("a", Some(1), 1), ("a", Some(1), 2)]);
+        begun(&mut lanes, Instant::now());
+        for _ in 0..TRIP {
+            lanes.by_key.get_mut("a").unwrap().breaker.failed(CLOCK, true, 0);
+        }
+        assert_eq!(end(&mut lanes, "a", Some(1), FAILED), [2]);
+        assert_eq!(lanes.push(&"a", 0, Some(1), 3, CLOCK), Err(3));
+    }
+
+    #[test]
+    fn destinations_in_trouble_share_what_they_hold() {
+        let mut lanes = Lanes::<u32, u8, u32>::new(3);
+        let rooms = lanes.rooms(CLOCK);
+        let given: usize = (0..100).map(|key| rooms.of(&key, i64::from(TRIP))).sum();
+        assert_eq!(given, 3);
+        for key in 0..3 {
+            lanes.push(&key, i64::from(TRIP), None, key, CLOCK).unwrap();
+        }
+        assert_eq!(
+            (lanes.rooms(CLOCK).of(&9, 5), lanes.rooms(CLOCK).of(&9, 0)),
+            (0, FIRST_WINDOW)
+        );
+    }
+
+    #[test]
+    fn idle_lanes_are_forgotten_when_there_are_many() {
+        let mut lanes = Lanes::<usize, u8, ()>::new(3);
+        let now = Instant::now();
+        lanes.push(&usize::MAX, 0, None, (), CLOCK).unwrap();
+        for key in 0..=REMEMBERED {
+            lanes.push(&key, 0, None, (), CLOCK).unwrap();
+            lanes.begin(now);
+            lanes.ended(&key, None, Pace::Quick, CLOCK, 0);
+        }
+        assert!(lanes.by_key.len() < 10);
     }
 }

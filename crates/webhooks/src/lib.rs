@@ -4,16 +4,19 @@
 //! [`engine::Engine`] takes what is due, has the [`sender::Sender`] make one call each, and writes down what came
 //! of it. What happens after a call is decided in [`policy`] and nowhere else.
 
+mod breaker;
 pub mod cause;
 pub mod counters;
 mod deliver;
 pub mod engine;
 pub mod guard;
 mod lanes;
+mod ledger;
 pub mod outbox;
 pub mod payload;
 pub mod policy;
 pub mod purge;
+mod scheduler;
 pub mod sender;
 pub mod server_url;
 pub mod signature;

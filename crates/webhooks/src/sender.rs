@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use gatehook_domain::Ambient;
 use gatehook_domain::id::DeliveryId;
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::webhook::{Attempt, EventKind, WebhookUrl};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
+use gatehook_domain::{Ambient, Timestamp};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT,
+};
 use reqwest::{Client, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
@@ -19,6 +21,7 @@ use url::Url;
 
 use crate::cause::Cause;
 use crate::guard::{Guard, Resolver};
+use crate::lanes::FLIGHTS;
 use crate::signature::{SIGNATURE_HEADER, sign};
 
 /// How long a receiver has to answer, from the first look-up of its name to the head of the last answer, a redirect
@@ -30,8 +33,12 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// How long the body is read. The answer already counts, so this only decides whether the connection is used again.
 const BODY_TIME_LIMIT: Duration = Duration::from_secs(1);
 /// Connections kept open to one receiver between calls, and how long.
-const IDLE_CONNECTIONS: usize = 4;
+const IDLE_CONNECTIONS: usize = FLIGHTS;
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How soon a connection that was open already must break for the call to be made once more at once: the receiver closed
+/// it between two calls, and the second try opens a new one.
+const STALE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How calls are made.
 #[derive(Clone)]
@@ -85,6 +92,17 @@ pub struct Call {
     pub body: Bytes,
 }
 
+/// What came of a call.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// What is kept of it.
+    pub attempt: Attempt,
+    /// Why there was no answer.
+    pub cause: Option<Cause>,
+    /// For how long the receiver asked not to be called again.
+    pub retry_after: Option<Duration>,
+}
+
 /// Makes calls. Cheap to clone; the clones share their connections.
 #[derive(Clone)]
 pub struct Sender {
@@ -128,27 +146,52 @@ impl Sender {
     /// Makes one call. `guarded` is what `sonar.validateWebhooks` says now. Never fails: what went wrong is in the
     /// attempt, in the words of [`Cause`].
     pub async fn send(&self, call: &Call, guarded: bool) -> Attempt {
+        self.call(call, guarded, false).await.attempt
+    }
+
+    /// [`Sender::send`], with what else is worth knowing. `warm` is whether a connection to the receiver is likely to be
+    /// open already: when it breaks at once, the call is made a second time on a new one, within the same time limit and
+    /// as the same attempt.
+    pub async fn call(&self, call: &Call, guarded: bool, warm: bool) -> Sent {
         let at = self.ambient.now();
         let begun = Instant::now();
-        let answer = match tokio::time::timeout(self.time_limit, self.exchange(call, guarded)).await {
+        let exchange = async {
+            match self.exchange(call, guarded).await {
+                Err(Cause::Closed | Cause::Reset) if warm && begun.elapsed() < STALE_WITHIN => {
+                    self.exchange(call, guarded).await
+                }
+                answer => answer,
+            }
+        };
+        let answer = match tokio::time::timeout(self.time_limit, exchange).await {
             Ok(answer) => answer,
             Err(_) => Err(Cause::NoAnswer(self.time_limit)),
         };
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let (http_status, error) = match answer {
+        let (http_status, retry_after, cause) = match answer {
             Ok(response) => {
                 let status = response.status().as_u16();
+                let retry_after = response
+                    .headers()
+                    .get(RETRY_AFTER)
+                    .and_then(|value| value.to_str().ok())
+                    .and_then(|text| retry_after(text, self.ambient.now()));
                 let _ = tokio::time::timeout(BODY_TIME_LIMIT, drain(response)).await;
-                (Some(status), None)
+                (Some(status), retry_after, None)
             }
-            Err(cause) => (None, Some(cause.to_string())),
+            Err(cause) => (None, None, Some(cause)),
         };
-        Attempt {
+        let attempt = Attempt {
             number: call.number,
             at,
             duration_ms,
             http_status,
-            error,
+            error: cause.as_ref().map(Cause::to_string),
+        };
+        Sent {
+            attempt,
+            cause,
+            retry_after,
         }
     }
 
@@ -230,6 +273,31 @@ fn client(resolver: &Resolver) -> Result<Client, SenderError> {
     })
 }
 
+/// How long from `now` the header `Retry-After` asks to wait: seconds, or until a date in the form of RFC 9110.
+fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let until = httpdate(text)?;
+    Some(until.since(now))
+}
+
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the only form of a date that may be sent.
+fn httpdate(text: &str) -> Option<Timestamp> {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let mut words = text.split_once(", ")?.1.split(' ');
+    let (day, month, year) = (words.next()?, words.next()?, words.next()?);
+    let (time, zone) = (words.next()?, words.next()?);
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    if zone != "GMT" {
+        return None;
+    }
+    Timestamp::parse(&format!("{year}-{month:02}-{day}T{time}+0000")).ok()
+}
+
 /// The statuses whose redirect is followed with the same POST. 303 would turn it into a GET, so it is an answer.
 fn is_followed(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 307 | 308)
@@ -263,6 +331,32 @@ async fn drain(mut response: Response) {
         match left.checked_sub(chunk.len()) {
             Some(rest) => left = rest,
             None => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_asks_for_time_in_seconds_or_until_a_date() {
+        let now = Timestamp::parse("1994-11-06T08:48:37+0000").unwrap();
+        let seconds = |text| retry_after(text, now).map(|wait| wait.as_secs());
+        assert_eq!(seconds("120"), Some(120));
+        assert_eq!(seconds(" 0 "), Some(0));
+        assert_eq!(seconds("99999999999999999999999"), Some(u64::MAX));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:49:37 GMT"), Some(60));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:40:37 GMT"), Some(0), "that has passed");
+        for text in [
+            "",
+            "-5",
+            "1.5",
+            "soon",
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 99 Nov 1994 08:49:37 GMT",
+        ] {
+            assert_eq!(seconds(text), None, "{text}");
         }
     }
 }

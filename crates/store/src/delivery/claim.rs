@@ -173,7 +173,7 @@ impl Taking<'_, '_> {
                 if wrapped && !begin.is_empty() && id.as_str() > begin {
                     return Ok(found);
                 }
-                after = id.as_str().to_owned();
+                id.as_str().clone_into(&mut after);
                 if !is_due {
                     continue;
                 }

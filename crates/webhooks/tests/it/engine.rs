@@ -9,7 +9,7 @@ use gatehook_domain::branch::{Branch, BranchKind};
 use gatehook_domain::id::{BranchId, DeliveryId, EventId, NodeId, ProjectId, WebhookId};
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::project::{Project, Visibility};
-use gatehook_domain::setting::VALIDATE_WEBHOOKS;
+use gatehook_domain::setting::{VALIDATE_WEBHOOKS, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE};
 use gatehook_domain::webhook::{Delivery, DeliveryStatus, EventKind, Webhook, WebhookUrl};
 use gatehook_store::delivery::{Claim, DeliveryFilter};
 use gatehook_store::testing::{TestStore, open_sqlite};
@@ -78,6 +78,33 @@ impl House {
             Ok::<_, StoreError>(id)
         });
         added.await.unwrap()
+    }
+
+    async fn set(&self, name: &'static str, value: &'static str) {
+        let set = self.store().write(move |tx| setting::set(tx, name, None, value));
+        set.await.unwrap();
+    }
+
+    async fn webhook(&self, id: &WebhookId) -> Webhook {
+        let id = id.clone();
+        let found = self.store().read(move |tx| webhook::by_id(tx, &id)).await;
+        found.unwrap().unwrap()
+    }
+
+    /// Waits until so many attempts of the only delivery have ended, and gives it.
+    async fn attempted(&self, attempts: i64) -> Delivery {
+        let attempted = async {
+            loop {
+                let delivery = self.deliveries().await.remove(0);
+                if delivery.last.as_ref().is_some_and(|last| last.number >= attempts) {
+                    return delivery;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), attempted)
+            .await
+            .expect("attempts end")
     }
 
     /// Something happens, told apart by a property.
@@ -412,6 +439,7 @@ async fn credentials_and_secrets_reach_neither_the_log_nor_what_is_kept_of_a_cal
             false,
         )
         .await;
+    house.set(WEBHOOK_RETRIES, "false").await;
     let engine = house.engine();
     for mark in ["sent", "redirected", "refused"] {
         house.happen(mark).await;
@@ -468,4 +496,194 @@ async fn records_of_ended_deliveries_are_forgotten_after_thirty_days_and_owed_on
         .collect();
     assert_eq!(left.len(), 1);
     assert_eq!(house.deliveries().await[0].status, DeliveryStatus::Pending);
+}
+
+#[tokio::test]
+async fn a_call_that_failed_is_made_again_when_it_is_due_and_then_counts_as_delivered() {
+    let house = House::new().await;
+    let busy = Answer::Head(503, "retry-after: 60".to_owned());
+    let receiver = Receiver::start(vec![Answer::Status(500), busy, Answer::Status(200)]).await;
+    let hook = house.add_webhook("a", receiver.url("/"), false).await;
+    house.set(WEBHOOK_RETRY_SCHEDULE, "10s,20s").await;
+    let engine = house.engine();
+    house.happen("one").await;
+    engine.wake();
+    let begun = house.store().ambient().now();
+    let waiting = house.attempted(1).await;
+    let pause = waiting.due_at.unwrap().since(begun);
+    assert_eq!(waiting.status, DeliveryStatus::Pending);
+    assert!((8..=12).contains(&pause.as_secs()), "{pause:?}");
+    assert_eq!(house.webhook(&hook).await.failing_since, Some(begun));
+
+    house.opened.clock.advance(pause);
+    engine.wake();
+    let waiting = house.attempted(2).await;
+    let pause = waiting.due_at.unwrap().since(house.store().ambient().now());
+    assert_eq!(pause.as_secs(), 60, "the receiver asked for it");
+    assert_eq!(house.webhook(&hook).await.failures, 2);
+
+    house.opened.clock.advance(pause);
+    engine.wake();
+    let delivered = house.settled().await.remove(0);
+    engine.stop().await;
+    assert_eq!((delivered.status, delivered.attempts), (DeliveryStatus::Delivered, 3));
+    assert_eq!(
+        (
+            house.webhook(&hook).await.failures,
+            house.webhook(&hook).await.failing_since
+        ),
+        (0, None)
+    );
+    let received = receiver.received();
+    let header = |name| {
+        received
+            .iter()
+            .map(|call| call.headers[name].as_str())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(header("x-gatehook-attempt"), ["1", "2", "3"]);
+    assert_eq!(header("x-gatehook-delivery"), [delivered.id.as_str(); 3]);
+}
+
+#[tokio::test]
+async fn a_call_is_given_up_after_the_last_pause_of_the_schedule() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Close]).await;
+    house.add_webhook("a", receiver.url("/"), false).await;
+    house.set(WEBHOOK_RETRY_SCHEDULE, "1s,1s").await;
+    let engine = house.engine();
+    house.happen("one").await;
+    for attempts in 1..=2 {
+        engine.wake();
+        house.attempted(attempts).await;
+        house.opened.clock.advance(Duration::from_secs(2));
+    }
+    engine.wake();
+    let failed = house.settled().await.remove(0);
+    engine.stop().await;
+    assert_eq!((failed.status, failed.attempts), (DeliveryStatus::Failed, 3));
+    assert_eq!(
+        failed.last.unwrap().error.as_deref(),
+        Some("connection closed before an answer")
+    );
+}
+
+#[tokio::test]
+async fn a_webhook_can_have_no_retries_or_have_them_all_the_same() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(500)]).await;
+    let hook = house.add_webhook("a", receiver.url("/"), false).await;
+    let engine = house.engine();
+    for (setting, own, expected) in [
+        ("true", Some(false), DeliveryStatus::Failed),
+        ("false", None, DeliveryStatus::Failed),
+        ("false", Some(true), DeliveryStatus::Pending),
+    ] {
+        house.set(WEBHOOK_RETRIES, setting).await;
+        let changed = Webhook {
+            retries: own,
+            ..house.webhook(&hook).await
+        };
+        let changed = house.store().write(move |tx| webhook::update(tx, &changed)).await;
+        assert!(changed.unwrap());
+        house.happen("one").await;
+        engine.wake();
+        let deliveries = async {
+            loop {
+                let newest = house.deliveries().await.pop().unwrap();
+                if newest.last.is_some() {
+                    return newest;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        assert_eq!(deliveries.await.status, expected, "{setting} {own:?}");
+    }
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_says_it_is_gone_is_flagged_and_the_call_is_final() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(410), Answer::Status(200)]).await;
+    let hook = house.add_webhook("a", receiver.url("/"), false).await;
+    let engine = house.engine();
+    for (status, gone) in [(DeliveryStatus::Failed, true), (DeliveryStatus::Delivered, false)] {
+        house.happen("one").await;
+        engine.wake();
+        let newest = house.settled().await.pop().unwrap();
+        assert_eq!((newest.status, house.webhook(&hook).await.gone), (status, gone));
+    }
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_with_much_owed_holds_nobody_up() {
+    let house = House::new().await;
+    let (dead, well) = tokio::join!(
+        Receiver::start(vec![Answer::Hang]),
+        Receiver::start(vec![Answer::Status(200)])
+    );
+    house.add_webhook("dead", dead.url("/"), false).await;
+    for _ in 0..300 {
+        house.happen("stuck").await;
+    }
+    house.add_webhook("well", well.url("/"), false).await;
+    let engine = house.engine();
+    dead.wait_for(1).await;
+    for _ in 0..20 {
+        house.happen("one").await;
+        engine.wake();
+    }
+    let received = well.wait_for(20).await;
+    assert!(received.iter().all(|call| mark(call) == "one"));
+    assert!(dead.received().len() <= 8, "{}", dead.received().len());
+}
+
+#[tokio::test]
+async fn what_is_owed_to_a_paused_webhook_waits_until_it_is_resumed() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await;
+    let paused = house.add_webhook("paused", receiver.url("/paused"), false).await;
+    house.add_webhook("other", receiver.url("/other"), false).await;
+    let id = paused.clone();
+    house.store().write(move |tx| webhook::pause(tx, &id)).await.unwrap();
+    let engine = house.engine();
+    house.happen("one").await;
+    house.happen("two").await;
+    engine.wake();
+    let requests = |received: Vec<Received>| received.into_iter().map(|call| call.request).collect::<Vec<_>>();
+    assert_eq!(requests(receiver.wait_for(2).await), ["POST /other", "POST /other"]);
+    house
+        .store()
+        .write(move |tx| webhook::resume(tx, &paused))
+        .await
+        .unwrap();
+    engine.wake();
+    house.settled().await;
+    engine.stop().await;
+    let received = receiver.received();
+    assert_eq!(received[2..].iter().map(mark).collect::<Vec<_>>(), ["one", "two"]);
+    assert!(received[2..].iter().all(|call| call.request == "POST /paused"));
+}
+
+#[tokio::test]
+async fn what_ended_is_sent_again_under_its_id_on_demand() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(404), Answer::Status(200)]).await;
+    let hook = house.add_webhook("a", receiver.url("/"), false).await;
+    let engine = house.engine();
+    house.happen("one").await;
+    engine.wake();
+    assert_eq!(house.settled().await[0].status, DeliveryStatus::Failed);
+    let since = house.store().ambient().now();
+    let again = house
+        .store()
+        .write(move |tx| delivery::redeliver_failed(tx, &hook, since))
+        .await;
+    assert_eq!(again.unwrap(), 1);
+    engine.wake();
+    let delivered = house.settled().await.remove(0);
+    engine.stop().await;
+    assert_eq!((delivered.status, delivered.attempts), (DeliveryStatus::Delivered, 2));
 }

@@ -1,0 +1,199 @@
+//! What the engine does next: when to claim, how much, what to begin, what to give back. Pure: it is told what happened
+//! and what time it is, and does no input or output itself.
+
+use std::hash::Hash;
+use std::time::Duration;
+
+use gatehook_domain::Timestamp;
+use tokio::time::Instant;
+
+use crate::lanes::{Begun, Lanes, Pace, Rooms};
+
+/// The most deliveries a node holds at once: being sent, waiting in their lanes, or ended and not written down yet.
+pub(crate) const HELD: usize = 256;
+/// How many of them may be held by destinations that fail or answer slowly.
+const TROUBLED: usize = HELD / 2;
+/// How many of them may be no first attempts.
+const AGAIN: usize = HELD / 2;
+/// So many free places are worth a claim at once; for fewer it waits a moment for more.
+const WORTHWHILE: usize = HELD / 4;
+/// That moment.
+const MOMENT: Duration = Duration::from_millis(5);
+/// The longest time between two looks for due deliveries; those of a dead node are found by it.
+pub(crate) const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// The shortest such time after a look that left nothing behind.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
+
+/// What to claim.
+#[derive(Debug)]
+pub(crate) struct Order<K> {
+    /// At most so many.
+    pub(crate) limit: usize,
+    /// At most so many that are no first attempts.
+    pub(crate) again: usize,
+    /// At most so many of each destination.
+    pub(crate) rooms: Rooms<K>,
+}
+
+/// A delivery that was claimed.
+#[derive(Debug)]
+pub(crate) struct Incoming<K, N, T> {
+    pub(crate) key: K,
+    pub(crate) failures: i64,
+    /// The branch, for a first attempt.
+    pub(crate) thread: Option<N>,
+    pub(crate) delivery: T,
+}
+
+/// The state of an engine.
+#[derive(Debug)]
+pub(crate) struct Scheduler<K, N, T> {
+    lanes: Lanes<K, N, T>,
+    /// Ended or refused, and not written down yet.
+    unwritten: usize,
+    /// When to look for due deliveries next.
+    look_at: Instant,
+    /// Whether the last claim left something behind that is due.
+    left: bool,
+    claiming: bool,
+    /// Whether there was a wake during the claim that runs: it may have come too late for it.
+    woken: bool,
+}
+
+impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            lanes: Lanes::new(TROUBLED),
+            unwritten: 0,
+            look_at: now,
+            left: false,
+            claiming: false,
+            woken: false,
+        }
+    }
+
+    /// Something may be due.
+    pub(crate) fn wake(&mut self, now: Instant) {
+        self.woken |= self.claiming;
+        self.look_at = self.look_at.min(now);
+    }
+
+    /// Whether to claim now, and what. Nothing more is claimed until it is said what came of it.
+    pub(crate) fn order(&mut self, now: Instant, clock: Timestamp) -> Option<Order<K>> {
+        let limit = self.free();
+        if self.claiming || limit == 0 || self.look_at > now {
+            return None;
+        }
+        self.claiming = true;
+        self.woken = false;
+        Some(Order {
+            limit,
+            again: AGAIN.saturating_sub(self.lanes.held_again()),
+            rooms: self.lanes.rooms(clock),
+        })
+    }
+
+    /// What was claimed, whether something was left behind, and when something becomes due next. Gives what has to go back
+    /// to the store.
+    pub(crate) fn claimed(
+        &mut self,
+        claimed: Vec<Incoming<K, N, T>>,
+        left: bool,
+        next_due: Option<Timestamp>,
+        now: Instant,
+        clock: Timestamp,
+    ) -> Vec<T> {
+        self.claiming = false;
+        self.left = left;
+        let mut back = Vec::new();
+        for one in claimed {
+            let pushed = self.lanes.push(&one.key, one.failures, one.thread, one.delivery, clock);
+            if let Err(refused) = pushed {
+                back.push(refused);
+            }
+        }
+        self.unwritten += back.len();
+        let next = [next_due, self.lanes.next_probe(clock)].into_iter().flatten().min();
+        let wait = next.map_or(LONGEST_SLEEP, |next| next.since(clock));
+        self.look_at = if self.woken {
+            now
+        } else {
+            now + wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+        };
+        back
+    }
+
+    /// The claim failed; the next one is made after a pause.
+    pub(crate) fn claim_failed(&mut self, pause: Duration, now: Instant) {
+        self.claiming = false;
+        self.look_at = now + pause;
+    }
+
+    /// The calls to begin now.
+    pub(crate) fn begin(&mut self, now: Instant) -> Vec<Begun<K, N, T>> {
+        self.lanes.begin(now)
+    }
+
+    /// A call has ended; its end is to be written down. Gives what has to go back to the store with it.
+    pub(crate) fn ended(
+        &mut self,
+        key: &K,
+        thread: Option<&N>,
+        pace: Pace,
+        (now, clock): (Instant, Timestamp),
+        random: u64,
+    ) -> Vec<T> {
+        let back = self.lanes.ended(key, thread, pace, clock, random);
+        self.unwritten += 1 + back.len();
+        self.freed(now);
+        back
+    }
+
+    /// The end of a call is written down.
+    pub(crate) fn written(&mut self, now: Instant) {
+        self.unwritten -= 1;
+        self.freed(now);
+    }
+
+    /// A delivery that had to go back to the store is there.
+    pub(crate) fn returned(&mut self, key: &K, now: Instant) {
+        self.lanes.returned(key);
+        self.unwritten -= 1;
+        self.left = true;
+        self.freed(now);
+    }
+
+    /// Until when there is nothing to do but to wait for something to happen.
+    pub(crate) fn sleeps_until(&self, now: Instant) -> Instant {
+        let look_at = if self.claiming || self.free() == 0 {
+            now + LONGEST_SLEEP
+        } else {
+            self.look_at
+        };
+        self.lanes.next_begin(now).map_or(look_at, |begin| begin.min(look_at))
+    }
+
+    /// Takes all whose call has not begun: the engine stops.
+    pub(crate) fn take_waiting(&mut self) -> Vec<T> {
+        let waiting = self.lanes.take_waiting();
+        self.unwritten += waiting.len();
+        waiting
+    }
+
+    fn free(&self) -> usize {
+        HELD.saturating_sub(self.lanes.held() + self.unwritten)
+    }
+
+    /// A place or a lane became free: what was left behind may be claimed now.
+    fn freed(&mut self, now: Instant) {
+        if self.left {
+            let wait = if self.free() >= WORTHWHILE {
+                Duration::ZERO
+            } else {
+                MOMENT
+            };
+            self.look_at = self.look_at.min(now + wait);
+            self.woken |= self.claiming;
+        }
+    }
+}
