@@ -124,7 +124,7 @@ impl Running {
                 temp_dir: temp.path.clone(),
                 admin_token: settings.secret("admin-token"),
                 max_report_bytes: u64::from(settings.number("max-report-mib", 1, 4096)?) * 1024 * 1024,
-                counters: gatehook_webhooks::counters::Counters::default(),
+                counters: engine.counters(),
             },
             wakers,
             Guard::system(),

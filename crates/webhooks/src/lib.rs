@@ -20,6 +20,8 @@ mod scheduler;
 pub mod sender;
 pub mod server_url;
 pub mod signature;
+#[cfg(test)]
+mod simulation;
 
 pub use engine::{Engine, EngineConfig, EngineHandle, Wake};
 pub use guard::{Guard, GuardError};
