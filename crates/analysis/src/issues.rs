@@ -8,7 +8,8 @@ use gatehook_domain::tracking::{self, LineHashes, Trackable};
 use gatehook_domain::workflow::{self, Changed};
 use gatehook_domain::{Ambient, Timestamp};
 
-use crate::incoming::{Change, IncomingFile, RawIssue};
+use crate::findings::RawIssue;
+use crate::incoming::{Change, IncomingFile};
 
 /// What is the same for all components of one analysis.
 pub(crate) struct Setting<'a> {

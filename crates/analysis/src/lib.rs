@@ -8,6 +8,7 @@
 
 mod commit;
 mod error;
+mod findings;
 mod incoming;
 mod issues;
 mod judge;
@@ -17,6 +18,7 @@ mod plan;
 mod rules;
 mod spill;
 pub mod submit;
+mod work;
 pub mod worker;
 
 pub use error::AnalysisError;
