@@ -39,6 +39,7 @@ pub(crate) static ACTIONS: &[&Action] = &[
     &components::show::ACTION,
     &hotspots::change_status::ACTION,
     &hotspots::search::ACTION,
+    &hotspots::show::ACTION,
     &issues::do_transition::ACTION,
     &issues::search::ACTION,
     &issues::set_severity::ACTION,

@@ -408,6 +408,22 @@ async fn a_hotspot_is_found_apart_from_issues_and_reviewed() {
         "what is already so is no error"
     );
     assert_eq!(change("REVIEWED", "SAFE").await.status, 204);
+    let shown = server
+        .get(&format!("api/hotspots/show?hotspot={key}"), &As::Admin)
+        .await
+        .json();
+    assert_eq!(
+        (&shown["status"], &shown["resolution"], &shown["canChangeStatus"]),
+        (&json!("REVIEWED"), &json!("SAFE"), &json!(true))
+    );
+    assert_eq!(
+        (
+            &shown["component"]["path"],
+            &shown["project"]["key"],
+            &shown["rule"]["name"]
+        ),
+        (&json!("src/a.py"), &json!("p"), &json!("Unused variable"))
+    );
     let reviewed = search("project=p&status=REVIEWED&resolution=SAFE").await.json();
     assert_eq!(reviewed["hotspots"][0]["resolution"], "SAFE");
     assert_eq!(search("project=p&status=TO_REVIEW").await.json()["hotspots"], json!([]));

@@ -1,13 +1,13 @@
 //! `api/hotspots/change_status`: a person has looked at a hotspot.
 
 use gatehook_analysis::live::{LiveError, change_issue};
-use gatehook_domain::id::IssueId;
-use gatehook_domain::issue::{IssueType, Resolution};
+use gatehook_domain::issue::Resolution;
 use gatehook_domain::user::ProjectPermission;
 use gatehook_domain::workflow::{Change, Transition};
-use gatehook_store::{Tx, branch, issue, project};
+use gatehook_store::Tx;
 
 use crate::action::{Action, Answer, Call, Run};
+use crate::api::hotspots::existing;
 use crate::error::ApiError;
 use crate::params::Param;
 
@@ -29,15 +29,7 @@ pub(crate) const ACTION: Action = Action::post(
 
 fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
     let user = call.caller.require_login()?;
-    let key = call.params.required("hotspot")?;
-    let missing = || ApiError::not_found(format!("Hotspot '{key}' does not exist"));
-    let id = IssueId::parse(key).map_err(|_| missing())?;
-    let found = issue::by_id(tx, &id)?
-        .filter(|found| found.kind == IssueType::SecurityHotspot)
-        .ok_or_else(missing)?;
-    let branch = branch::by_id(tx, &found.branch)?.ok_or_else(missing)?;
-    let project = project::by_id(tx, &branch.project)?.ok_or_else(missing)?;
-    call.caller.require_project(tx, &project, ProjectPermission::Browse)?;
+    let (found, project) = existing(tx, call)?;
     call.caller
         .require_project(tx, &project, ProjectPermission::HotspotAdmin)?;
     let (status, resolution) = (call.params.required("status")?, call.params.text("resolution"));
@@ -64,12 +56,12 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
     let done = change_issue(
         tx,
         &call.state.config.server_url,
-        &id,
+        &found.id,
         Change::Transition(transition),
         &user.login,
     )
     .map_err(|error| match error {
-        LiveError::NoSuchIssue(_) => missing(),
+        LiveError::NoSuchIssue(_) => ApiError::NotFound(error.to_string()),
         LiveError::Workflow(error) => ApiError::bad(error.to_string()),
         LiveError::Store(error) => error.into(),
     })?;

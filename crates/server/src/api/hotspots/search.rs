@@ -11,6 +11,7 @@ use gatehook_store::{Tx, analysis};
 use serde::Serialize;
 
 use crate::action::{Action, Answer, Call, Run};
+use crate::api::hotspots::{PROBABILITY, SECURITY_CATEGORY};
 use crate::api::issues::shape::{ComponentShape, Context, FlowShape, RangeShape};
 use crate::caller::Reach;
 use crate::error::ApiError;
@@ -88,9 +89,8 @@ impl Row {
             key: hotspot.id.as_str().to_owned(),
             component: context.place(project, &hotspot.component),
             project: project.key.as_str().to_owned(),
-            // Rules of external tools say nothing about these two; SonarQube shows such rules the same way.
-            security_category: "others",
-            vulnerability_probability: "LOW",
+            security_category: SECURITY_CATEGORY,
+            vulnerability_probability: PROBABILITY,
             status: hotspot.status.as_str(),
             resolution: hotspot.resolution.map(Resolution::as_str),
             line: hotspot.line(),

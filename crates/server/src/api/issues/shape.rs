@@ -89,32 +89,30 @@ impl Context {
 
     /// All components, as answers list them.
     pub(crate) fn components(&self) -> Vec<ComponentShape> {
-        self.components
-            .values()
-            .filter_map(|component| {
-                let (branch, project) = self.of_branch(&component.branch)?;
-                let (branch_name, pull_request) = branch_words(branch);
-                let is_root = component.qualifier == Qualifier::Project;
-                Some(ComponentShape {
-                    key: file_key(project, component),
-                    enabled: component.enabled,
-                    qualifier: component.qualifier.as_str(),
-                    name: if is_root {
-                        project.name.clone()
-                    } else {
-                        component.file_name().to_owned()
-                    },
-                    long_name: if is_root {
-                        project.name.clone()
-                    } else {
-                        component.path.clone()
-                    },
-                    path: (!is_root).then(|| component.path.clone()),
-                    branch: branch_name,
-                    pull_request,
-                })
-            })
-            .collect()
+        self.components.keys().filter_map(|id| self.component(id)).collect()
+    }
+
+    /// A component, as answers show it.
+    pub(crate) fn component(&self, id: &ComponentId) -> Option<ComponentShape> {
+        let component = self.components.get(id)?;
+        let (branch, project) = self.of_branch(&component.branch)?;
+        let (branch_name, pull_request) = branch_words(branch);
+        let is_root = component.qualifier == Qualifier::Project;
+        let (name, long_name) = if is_root {
+            (project.name.as_str(), project.name.as_str())
+        } else {
+            (component.file_name(), component.path.as_str())
+        };
+        Some(ComponentShape {
+            key: file_key(project, component),
+            enabled: component.enabled,
+            qualifier: component.qualifier.as_str(),
+            name: name.to_owned(),
+            long_name: long_name.to_owned(),
+            path: (!is_root).then(|| component.path.clone()),
+            branch: branch_name,
+            pull_request,
+        })
     }
 }
 
@@ -321,14 +319,14 @@ impl RuleShape {
 
 /// A user that issues name.
 #[derive(Debug, Serialize)]
-pub(super) struct UserShape {
+pub(crate) struct UserShape {
     login: String,
     name: String,
     active: bool,
 }
 
 /// The users of these logins.
-pub(super) fn users(tx: &mut Tx<'_>, logins: &[String]) -> Result<Vec<UserShape>, StoreError> {
+pub(crate) fn users(tx: &mut Tx<'_>, logins: &[String]) -> Result<Vec<UserShape>, StoreError> {
     let mut wanted = logins.to_vec();
     wanted.sort();
     wanted.dedup();
