@@ -27,14 +27,14 @@ use crate::receiver::{Answer, Received, Receiver};
 
 const SECRET: &str = "0123456789abcdef";
 
-struct House {
-    opened: TestStore,
+pub(crate) struct House {
+    pub(crate) opened: TestStore,
     _folder: TempDir,
 }
 
 impl House {
     /// A project with its main branch, and the guard off, because every receiver here is on this machine.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let opened = open_sqlite(folder.path()).await;
         opened
@@ -52,11 +52,11 @@ impl House {
         }
     }
 
-    fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.opened.store
     }
 
-    async fn add_webhook(&self, name: &'static str, url: String, global: bool) -> WebhookId {
+    pub(crate) async fn add_webhook(&self, name: &'static str, url: String, global: bool) -> WebhookId {
         let added = self.store().write(move |tx| {
             let now = tx.now();
             let id: WebhookId = tx.new_id();
@@ -85,7 +85,7 @@ impl House {
         set.await.unwrap();
     }
 
-    async fn webhook(&self, id: &WebhookId) -> Webhook {
+    pub(crate) async fn webhook(&self, id: &WebhookId) -> Webhook {
         let id = id.clone();
         let found = self.store().read(move |tx| webhook::by_id(tx, &id)).await;
         found.unwrap().unwrap()
@@ -108,7 +108,7 @@ impl House {
     }
 
     /// Something happens, told apart by a property.
-    async fn happen(&self, mark: &'static str) -> Option<EventId> {
+    pub(crate) async fn happen(&self, mark: &'static str) -> Option<EventId> {
         self.store().write(move |tx| happen(tx, mark)).await.unwrap()
     }
 
@@ -119,7 +119,7 @@ impl House {
     }
 
     /// All deliveries, oldest first.
-    async fn deliveries(&self) -> Vec<Delivery> {
+    pub(crate) async fn deliveries(&self) -> Vec<Delivery> {
         let found = self
             .store()
             .read(|tx| delivery::search(tx, &DeliveryFilter::Project(shop(tx).id), 1, 500));
@@ -187,7 +187,7 @@ fn happen(tx: &mut Tx<'_>, mark: &str) -> Result<Option<EventId>, StoreError> {
     record(tx, &ServerUrl::new("http://gates.example/"), &happened)
 }
 
-fn mark(received: &Received) -> String {
+pub(crate) fn mark(received: &Received) -> String {
     let body = String::from_utf8(received.body.clone()).unwrap();
     body.split_once(r#""sonar.analysis.mark":""#)
         .unwrap()

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod sender;

@@ -26,6 +26,10 @@ pub(crate) enum Answer {
     Reset,
     /// With exactly this.
     Raw(Vec<u8>),
+    /// With exactly this, and then by breaking the connection off.
+    Break(Vec<u8>),
+    /// With one byte every tenth of a second.
+    Drip,
 }
 
 /// One call as it arrived.
@@ -41,6 +45,7 @@ pub(crate) struct Received {
 
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
+    answers: Arc<Mutex<Vec<Answer>>>,
     received: Arc<Mutex<Vec<Received>>>,
     count: watch::Receiver<usize>,
     task: tokio::task::JoinHandle<()>,
@@ -55,21 +60,27 @@ impl Drop for Receiver {
 impl Receiver {
     /// Starts one that gives these answers in turn, the last one for ever.
     pub(crate) async fn start(answers: Vec<Answer>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), answers)
+    }
+
+    /// Starts one on a socket.
+    pub(crate) fn start_on(listener: TcpListener, answers: Vec<Answer>) -> Self {
         let address = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
+        let answers = Arc::new(Mutex::new(answers));
+        let given = answers.clone();
         let (counted, count) = watch::channel(0);
         let log = received.clone();
         let task = tokio::spawn(async move {
             let counted = Arc::new(counted);
-            let answers = Arc::new(answers);
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, answers.clone(), log.clone(), counted.clone()));
+                tokio::spawn(serve(stream, given.clone(), log.clone(), counted.clone()));
             }
         });
         Self {
             address,
+            answers,
             received,
             count,
             task,
@@ -78,6 +89,11 @@ impl Receiver {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Answers only like this from now on.
+    pub(crate) fn answers_from_now_on(&self, answer: Answer) {
+        *self.answers.lock().unwrap() = vec![answer];
     }
 
     pub(crate) fn received(&self) -> Vec<Received> {
@@ -98,7 +114,7 @@ impl Receiver {
 
 async fn serve(
     mut stream: TcpStream,
-    answers: Arc<Vec<Answer>>,
+    answers: Arc<Mutex<Vec<Answer>>>,
     log: Arc<Mutex<Vec<Received>>>,
     counted: Arc<watch::Sender<usize>>,
 ) {
@@ -110,8 +126,11 @@ async fn serve(
             log.len()
         };
         counted.send_replace(number);
-        let answer = answers.get(number - 1).or(answers.last()).unwrap();
-        if !give(&mut stream, answer).await {
+        let answer = {
+            let answers = answers.lock().unwrap();
+            answers.get(number - 1).or(answers.last()).unwrap().clone()
+        };
+        if !give(&mut stream, &answer).await {
             return;
         }
     }
@@ -173,6 +192,20 @@ async fn give(stream: &mut TcpStream, answer: &Answer) -> bool {
         Answer::Raw(bytes) => {
             let _ = stream.write_all(bytes).await;
             false
+        }
+        Answer::Break(bytes) => {
+            let _ = stream.write_all(bytes).await;
+            stream.set_zero_linger().unwrap();
+            false
+        }
+        Answer::Drip => {
+            for byte in b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n" {
+                if stream.write_all(&[*byte]).await.is_err() {
+                    return false;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            true
         }
     }
 }
