@@ -12,6 +12,7 @@ mod durability;
 mod harness;
 mod listener;
 mod listening;
+mod misbehaving;
 mod receivers;
 mod scanning;
 mod several_nodes;
