@@ -20,7 +20,7 @@ use table::{Table, median};
 /// How long everybody changes issues for the end-to-end figure.
 const HURRY: Duration = Duration::from_secs(5);
 /// How long a server with a large backlog is watched.
-const WATCH: Duration = Duration::from_secs(20);
+const WATCH: Duration = Duration::from_secs(10);
 
 /// What is measured, and how often.
 #[derive(clap::Parser)]
@@ -192,7 +192,7 @@ async fn latency(options: &Options, receiver: &Receiver, folder: &Path, table: &
         let bare = latency::of_floor(&body, ROUNDS, receiver, folder, false).await?;
         let floor = latency::of_floor(&body, ROUNDS, receiver, folder, true).await?;
         let server = latency::of_server(&mut flips, ROUNDS, receiver).await?;
-        println!("latency, run {run}: server {server:.2?} ms, floor {floor:.2?} ms, a call alone {bare:.2?} ms");
+        println!("latency, run {run}: server {server}, floor {floor}, a call alone {bare}");
         figures.push((server, floor, bare));
     }
     let of = |pick: fn(&(latency::Latency, latency::Latency, latency::Latency)) -> f64| {

@@ -1,6 +1,7 @@
 //! From the trigger to the receiver, at a rate that keeps nobody busy.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,10 +21,16 @@ pub(crate) const PROJECTS: usize = 50;
 const TURN: Duration = Duration::from_secs(1);
 
 /// What came of one run, in milliseconds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Latency {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} ms (p99 {:.2} ms)", self.p50, self.p99)
+    }
 }
 
 /// The server: an issue is changed over HTTP, the gate flips, the call arrives.
