@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rusqlite::Connection;
+use serde_json::Value;
 
 use crate::durability::books::Books;
 use crate::durability::load::{self, Ledger, Load};
@@ -69,6 +70,9 @@ async fn trouble_comes(server: &Server, witness: &Witness, trouble: impl FnOnce(
     };
     let (ledger, ()) = tokio::join!(Load::on_troubled(server, witness).changes(), coming);
     assert!(!ledger.is_blank(), "the trouble came before anything was done");
+    let health = server.get("system/health", &[]).await;
+    assert_eq!(health["health"], "RED", "{health}");
+    assert_ne!(health["causes"][0]["message"], Value::Null, "{health}");
     ledger
 }
 
@@ -79,6 +83,7 @@ async fn goes_on(server: Server, data: &Path, witness: &Witness, ledger: &Ledger
         load::analyse(&server, project).await;
     }
     books.settled(witness).await;
+    assert_eq!(server.get("system/health", &[]).await["health"], "GREEN");
     assert_eq!(server.stop().await.code(), Some(0));
     books.check(witness, 0);
     ledger.check(&books);
