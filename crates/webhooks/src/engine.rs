@@ -327,11 +327,14 @@ impl Running {
         if lost > 0 {
             tracing::warn!(lost, "leases of webhook calls were lost, or their webhooks deleted");
         }
-        let now = Instant::now();
+        let (now, clock) = (Instant::now(), self.store.ambient().now());
         self.write_pause = FIRST_PAUSE;
         for completion in &ends.completions {
             self.counters.count(completion.outcome);
             self.scheduler.written(now);
+            if let delivery::Outcome::RetryAt(due) = completion.outcome {
+                self.scheduler.retries(due, now, clock);
+            }
         }
         for (webhook, _) in &ends.back {
             self.scheduler.returned(webhook, now);

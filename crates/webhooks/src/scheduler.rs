@@ -53,6 +53,8 @@ pub(crate) struct Scheduler<K, N, T> {
     unwritten: usize,
     /// When to look for due deliveries next.
     look_at: Instant,
+    /// When the first retry is due that was written down since the last claim began, which may not have seen it.
+    retry_at: Option<Instant>,
     /// Whether the last claim left something behind that is due.
     left: bool,
     claiming: bool,
@@ -66,6 +68,7 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
             lanes: Lanes::new(TROUBLED),
             unwritten: 0,
             look_at: now,
+            retry_at: None,
             left: false,
             claiming: false,
             woken: false,
@@ -86,6 +89,7 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
         }
         self.claiming = true;
         self.woken = false;
+        self.retry_at = None;
         Some(Order {
             limit,
             again: AGAIN.saturating_sub(self.lanes.held_again()),
@@ -118,7 +122,8 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
         self.look_at = if self.woken {
             now
         } else {
-            now + wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+            let next = now + wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
+            self.retry_at.map_or(next, |retry| retry.min(next))
         };
         back
     }
@@ -153,6 +158,13 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
     pub(crate) fn written(&mut self, now: Instant) {
         self.unwritten -= 1;
         self.freed(now);
+    }
+
+    /// A retry was written down that is due then.
+    pub(crate) fn retries(&mut self, due: Timestamp, now: Instant, clock: Timestamp) {
+        let at = now + due.since(clock).clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
+        self.retry_at = Some(self.retry_at.map_or(at, |retry| retry.min(at)));
+        self.look_at = self.look_at.min(at);
     }
 
     /// A delivery that had to go back to the store is there.
@@ -195,5 +207,28 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
             self.look_at = self.look_at.min(now + wait);
             self.woken |= self.claiming;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_is_looked_for_when_it_is_due_also_when_it_was_written_down_during_a_claim() {
+        let (now, clock) = (Instant::now(), Timestamp::from_millis(0));
+        let second = Duration::from_secs(1);
+        let mut scheduler: Scheduler<u8, u8, ()> = Scheduler::new(now);
+        assert!(scheduler.order(now, clock).is_some());
+        scheduler.claimed(Vec::new(), false, None, now, clock);
+        assert_eq!(scheduler.sleeps_until(now), now + LONGEST_SLEEP);
+        scheduler.retries(clock.plus(second), now, clock);
+        assert_eq!(scheduler.sleeps_until(now), now + second);
+
+        let (now, clock) = (now + second, clock.plus(second));
+        assert!(scheduler.order(now, clock).is_some());
+        scheduler.retries(clock.plus(second), now, clock);
+        scheduler.claimed(Vec::new(), false, None, now, clock);
+        assert_eq!(scheduler.sleeps_until(now), now + second);
     }
 }
