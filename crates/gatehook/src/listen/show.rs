@@ -129,6 +129,26 @@ fn line_break(text: &mut String, depth: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listen::receiver::Call;
+
+    #[test]
+    fn a_person_sees_the_call_its_answer_and_no_credentials() {
+        let call = Call {
+            path: "/ci".to_owned(),
+            headers: vec![("authorization".to_owned(), "Basic cm9ib3Q6aHVudGVyMjI=".to_owned())],
+            body: b"{\"a\":1}".to_vec(),
+        };
+        let planned = Planned {
+            status: None,
+            manner: Manner::Hang,
+        };
+        let mut shown = Vec::new();
+        print(&mut shown, &Arrival::Call(call, planned), None).unwrap();
+        assert_eq!(
+            String::from_utf8(shown).unwrap(),
+            "POST /ci\nauthorization: (not shown)\n\n{\n  \"a\": 1\n}\nsignature: absent\nanswer: none, the caller waits\n\n"
+        );
+    }
 
     #[test]
     fn indenting_keeps_the_order_and_the_texts() {
