@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use self::world::run;
 
 /// What is tried without being told otherwise.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 250;
 
 /// A mistake made on purpose, to see that it would be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ enum Bug {
     LostWake,
     /// The store gives out what is being sent already.
     DoubleClaim,
-    /// The store fills the places with what has been due longest, whoever it goes to.
+    /// The store gives out only what goes to the webhook that has waited longest.
     Starvation,
     /// The store gives out the newest first.
     Reordering,
@@ -71,10 +71,7 @@ fn a_mistake_of_each_kind_is_found() {
         (Bug::LostEnd, "owed"),
         (Bug::Storm, "storm"),
     ] {
-        let found = (0..30).find_map(|seed| run(seed, bug).err());
-        assert!(
-            found.as_ref().is_some_and(|wrong| wrong.contains(word)),
-            "{bug:?}: {found:?}"
-        );
+        let found = (0..30).find_map(|seed| run(seed, bug).err().filter(|wrong| wrong.contains(word)));
+        assert!(found.is_some(), "{bug:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! The made-up store: what the SQL of the real one does, in a few loops.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Bug;
 use crate::scheduler::{Incoming, Order};
@@ -38,8 +38,14 @@ pub(super) struct Hook {
 pub(super) struct Store {
     pub(super) rows: Vec<Row>,
     pub(super) hooks: Vec<Hook>,
+    /// Deliveries that have not ended.
+    pub(super) pending: usize,
     /// What is owed to each webhook, by class (not tried, tried), due time and id.
-    owed: BTreeMap<(usize, bool, i64, usize), ()>,
+    owed: BTreeSet<(usize, bool, i64, usize)>,
+    /// The same by due time only.
+    due: BTreeSet<(i64, usize)>,
+    /// What is being sent, by the end of its lease.
+    leased: BTreeSet<(i64, usize)>,
     after: usize,
 }
 
@@ -52,66 +58,68 @@ pub(super) struct Taken {
 impl Store {
     pub(super) fn insert(&mut self, row: Row) {
         self.rows.push(row);
+        self.pending += 1;
         self.owe(self.rows.len() - 1);
     }
 
     fn owe(&mut self, id: usize) {
         let row = &self.rows[id];
-        self.owed.insert((row.hook, row.tried, row.due, id), ());
+        self.owed.insert((row.hook, row.tried, row.due, id));
+        self.due.insert((row.due, id));
+    }
+
+    /// When something is due next, or a lease ends; in the past when it is late.
+    pub(super) fn next(&self) -> Option<i64> {
+        [self.due.first(), self.leased.first()]
+            .into_iter()
+            .flatten()
+            .map(|(at, _)| *at)
+            .min()
     }
 
     pub(super) fn claim(&mut self, order: &Order<usize>, now: i64, bug: Bug) -> Taken {
-        for id in 0..self.rows.len() {
-            if self.rows[id].owned_until.is_some_and(|until| until <= now) {
-                self.free(id, false);
-            }
+        while let Some((until, id)) = self.leased.first().copied()
+            && until <= now
+        {
+            self.free(id, false);
         }
         let (mut limit, mut left, mut ids) = (order.limit, false, Vec::new());
-        if bug == Bug::Starvation {
-            let mut due: Vec<(i64, usize)> = self
-                .owed
-                .keys()
-                .map(|key| (key.2, key.3))
-                .filter(|due| due.0 <= now)
-                .collect();
-            due.sort_unstable();
-            left = due.len() > limit;
-            ids.extend(due.into_iter().take(limit).map(|(_, id)| id));
-        } else {
-            let mut rooms: BTreeMap<usize, usize> = BTreeMap::new();
-            for tried in [false, true] {
-                let mut class = if tried { limit.min(order.again) } else { limit };
-                let hooks = self.hooks.len();
-                let turn: Vec<usize> = (0..hooks).map(|step| (self.after + 1 + step) % hooks).collect();
-                let share = class.div_ceil(hooks).max(1);
-                for round in 0..2 {
-                    for &hook in turn.iter().filter(|hook| !self.hooks[**hook].paused) {
-                        let due: Vec<usize> = self
-                            .owed
-                            .range((hook, tried, i64::MIN, 0)..=(hook, tried, now, usize::MAX))
-                            .map(|(key, ())| key.3)
-                            .filter(|id| !ids.contains(id))
-                            .collect();
-                        if due.is_empty() {
-                            continue;
-                        }
-                        let room = rooms
-                            .entry(hook)
-                            .or_insert_with(|| order.rooms.of(&hook, self.hooks[hook].failures));
-                        let most = if round == 0 { share } else { class };
-                        let take = due.len().min(*room).min(most).min(class);
-                        left |= take < due.len();
-                        *room -= take;
-                        class -= take;
-                        limit -= take;
-                        if bug == Bug::Reordering {
-                            ids.extend(due.iter().rev().take(take));
-                        } else {
-                            ids.extend(due.iter().take(take));
-                        }
-                        if take > 0 {
-                            self.after = hook;
-                        }
+        let mut rooms: BTreeMap<usize, usize> = BTreeMap::new();
+        for tried in [false, true] {
+            let mut class = if tried { limit.min(order.again) } else { limit };
+            let hooks = self.hooks.len();
+            let turn: Vec<usize> = match self.due.first() {
+                Some((_, oldest)) if bug == Bug::Starvation => vec![self.rows[*oldest].hook],
+                _ => (0..hooks).map(|step| (self.after + 1 + step) % hooks).collect(),
+            };
+            let share = class.div_ceil(hooks).max(1);
+            for round in 0..2 {
+                for &hook in turn.iter().filter(|hook| !self.hooks[**hook].paused) {
+                    let due: Vec<usize> = self
+                        .owed
+                        .range((hook, tried, i64::MIN, 0)..=(hook, tried, now, usize::MAX))
+                        .map(|key| key.3)
+                        .filter(|id| !ids.contains(id))
+                        .collect();
+                    if due.is_empty() {
+                        continue;
+                    }
+                    let room = rooms
+                        .entry(hook)
+                        .or_insert_with(|| order.rooms.of(&hook, self.hooks[hook].failures));
+                    let most = if round == 0 { share } else { class };
+                    let take = due.len().min(*room).min(most).min(class);
+                    left |= take < due.len();
+                    *room -= take;
+                    class -= take;
+                    limit -= take;
+                    if bug == Bug::Reordering {
+                        ids.extend(due.iter().rev().take(take));
+                    } else {
+                        ids.extend(due.iter().take(take));
+                    }
+                    if take > 0 {
+                        self.after = hook;
                     }
                 }
             }
@@ -122,7 +130,9 @@ impl Store {
                 let row = &mut self.rows[id];
                 if bug != Bug::DoubleClaim || !id.is_multiple_of(50) {
                     self.owed.remove(&(row.hook, row.tried, row.due, id));
+                    self.due.remove(&(row.due, id));
                 }
+                self.leased.insert((now + LEASE, id));
                 row.owned_until = Some(now + LEASE);
                 row.attempts += 1;
                 Incoming {
@@ -133,28 +143,30 @@ impl Store {
                 }
             })
             .collect();
-        let next_due = self.owed.keys().map(|key| key.2).filter(|due| *due > now);
-        let leases = self.rows.iter().filter_map(|row| row.owned_until);
+        let next_due = self.due.range((now + 1, 0)..).next().map(|(due, _)| *due);
+        let lease = self.leased.first().map(|(until, _)| *until);
         Taken {
             incoming,
             left,
-            next_due: next_due.chain(leases).min(),
+            next_due: next_due.into_iter().chain(lease).min(),
         }
     }
 
     /// Gives a delivery back; `uncounted` when it was not sent.
     pub(super) fn free(&mut self, id: usize, uncounted: bool) {
+        self.unlease(id);
         let row = &mut self.rows[id];
-        row.owned_until = None;
         row.attempts -= i64::from(uncounted);
         self.owe(id);
     }
 
     /// Writes down how an attempt ended; `due` is when the next one is.
     pub(super) fn complete(&mut self, id: usize, status: Status, due: Option<i64>) {
+        self.unlease(id);
         let row = &mut self.rows[id];
         self.owed.remove(&(row.hook, row.tried, row.due, id));
-        row.owned_until = None;
+        self.due.remove(&(row.due, id));
+        self.pending -= usize::from(row.status == Status::Pending && status != Status::Pending);
         row.tried = true;
         row.status = status;
         let failures = &mut self.hooks[row.hook].failures;
@@ -165,12 +177,16 @@ impl Store {
         }
     }
 
+    fn unlease(&mut self, id: usize) {
+        if let Some(until) = self.rows[id].owned_until.take() {
+            self.leased.remove(&(until, id));
+        }
+    }
+
     /// A new start on the same file.
     pub(super) fn take_over(&mut self) {
-        for id in 0..self.rows.len() {
-            if self.rows[id].owned_until.is_some() {
-                self.free(id, false);
-            }
+        while let Some((_, id)) = self.leased.first().copied() {
+            self.free(id, false);
         }
     }
 }
