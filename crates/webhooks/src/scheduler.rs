@@ -215,6 +215,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_wake_during_a_claim_has_the_engine_look_again() {
+        let (now, clock) = (Instant::now(), Timestamp::from_millis(0));
+        let mut scheduler: Scheduler<u8, u8, ()> = Scheduler::new(now);
+        assert!(scheduler.order(now, clock).is_some());
+        assert!(scheduler.order(now, clock).is_none(), "one claim at a time");
+        scheduler.wake(now);
+        scheduler.claimed(Vec::new(), false, None, now, clock);
+        assert!(scheduler.order(now, clock).is_some());
+        scheduler.claimed(Vec::new(), false, None, now, clock);
+        assert!(scheduler.order(now, clock).is_none());
+    }
+
+    #[test]
+    fn what_was_left_behind_is_looked_for_when_a_place_becomes_free() {
+        let (now, clock) = (Instant::now(), Timestamp::from_millis(0));
+        let mut scheduler: Scheduler<u8, u8, ()> = Scheduler::new(now);
+        scheduler.order(now, clock).unwrap();
+        let one = Incoming {
+            key: 1,
+            failures: 0,
+            thread: None,
+            delivery: (),
+        };
+        scheduler.claimed(vec![one], true, None, now, clock);
+        assert!(scheduler.order(now, clock).is_none());
+        assert_eq!(scheduler.begin(now).len(), 1);
+        scheduler.ended(&1, None, Pace::Quick, (now, clock), 0);
+        assert!(scheduler.order(now, clock).is_some());
+    }
+
+    #[test]
     fn a_retry_is_looked_for_when_it_is_due_also_when_it_was_written_down_during_a_claim() {
         let (now, clock) = (Instant::now(), Timestamp::from_millis(0));
         let second = Duration::from_secs(1);

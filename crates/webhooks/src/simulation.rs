@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use self::world::run;
 
 /// What is tried without being told otherwise.
-const SEEDS: u64 = 250;
+const SEEDS: u64 = 150;
 
 /// A mistake made on purpose, to see that it would be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

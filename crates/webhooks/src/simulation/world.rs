@@ -346,7 +346,8 @@ impl World {
             Happening::Applied => {
                 if let Some(order) = self.order.take() {
                     self.taken = Some(self.store.claim(&order, self.now, self.bug));
-                    self.soon(0, 4, Happening::Hauled);
+                    let late = if self.bug == Bug::None { 50 } else { 4 };
+                    self.soon(0, late, Happening::Hauled);
                 }
             }
             Happening::Hauled => self.hauled(),
