@@ -101,6 +101,9 @@ fn number(variable: &str) -> Option<u64> {
 
 /// Kills a process at once.
 fn kill(id: u32) {
-    let killed = Command::new("sh").args(["-c", &format!("kill -KILL {id}")]).status().unwrap();
+    let killed = Command::new("sh")
+        .args(["-c", &format!("kill -KILL {id}")])
+        .status()
+        .unwrap();
     assert!(killed.success());
 }
