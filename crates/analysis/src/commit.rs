@@ -43,7 +43,6 @@ struct Parcel {
     totals: Totals,
     rulings: judge::Rulings,
     has_new_code: bool,
-    previous: Option<GateStatus>,
     node: NodeId,
     urls: ServerUrl,
     spill: std::path::PathBuf,
@@ -86,7 +85,6 @@ pub(crate) fn commit(
         totals,
         rulings: plan.rulings.clone(),
         has_new_code: plan.new_code.has_measures(),
-        previous: plan.previous_status,
         node: bench.node.clone(),
         urls: bench.urls.clone(),
         spill: spill.to_owned(),
@@ -122,15 +120,7 @@ fn write(tx: &mut Tx<'_>, parcel: &Parcel) -> Result<Finished, AnalysisError> {
     let debt = parcel.rulings.debt(&measures, parcel.has_new_code);
     measures.extend(tally::issue_measures(&parcel.totals.tally, &debt));
     let kind = parcel.plan_branch.kind;
-    let judged = judge::judge(
-        tx,
-        &parcel.project.id,
-        kind,
-        &mut measures,
-        parcel.previous,
-        &parcel.rulings,
-        false,
-    )?;
+    let judged = judge::judge(tx, &parcel.project.id, kind, &mut measures, &parcel.rulings, false)?;
     issue_count::put(tx, id, &root, &parcel.totals.tally)?;
     measure::put_many(tx, &[(id.clone(), root, measures.clone())])?;
     analysis::insert(tx, &parcel.analysis, &measures)?;

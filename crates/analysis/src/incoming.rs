@@ -7,7 +7,7 @@ use gatehook_domain::Timestamp;
 use gatehook_domain::issue::TextRange;
 use gatehook_domain::measure::Measures;
 use gatehook_domain::metric::{Metric, ValueType};
-use gatehook_domain::size::LineCover;
+use gatehook_domain::size::{FROM_SCANNER, LineCover};
 use gatehook_domain::tracking;
 use gatehook_report::{ReportReader, proto, zip_reader};
 
@@ -156,7 +156,7 @@ fn take_measure(file: &mut IncomingFile, measure: &proto::Measure) {
     let Some(metric) = Metric::find(&measure.metric_key) else {
         return;
     };
-    if !SCANNED.contains(&metric.key)
+    if !FROM_SCANNER.contains(&metric.key)
         || !matches!(metric.kind, ValueType::Int | ValueType::Millisec | ValueType::WorkDur)
     {
         return;
@@ -168,22 +168,6 @@ fn take_measure(file: &mut IncomingFile, measure: &proto::Measure) {
     };
     file.measures.set_int(metric.key, number.max(0));
 }
-
-/// The metrics that a scanner measures.
-const SCANNED: &[&str] = &[
-    "ncloc",
-    "comment_lines",
-    "statements",
-    "functions",
-    "classes",
-    "complexity",
-    "cognitive_complexity",
-    "tests",
-    "test_errors",
-    "test_failures",
-    "skipped_tests",
-    "test_execution_time",
-];
 
 /// The lines that are code, from `1=1;2=0;3=1`.
 fn code_lines(text: &str, lines: u32) -> BTreeSet<u32> {

@@ -49,8 +49,6 @@ impl Rulings {
 pub(crate) struct Judged {
     pub(crate) gate: Gate,
     pub(crate) verdict: Verdict,
-    /// The status the branch had before, if it had one.
-    pub(crate) previous: Option<GateStatus>,
 }
 
 /// Judges a branch by the gate that holds for its project and writes the verdict into the measures of the branch.
@@ -59,7 +57,6 @@ pub(crate) fn judge(
     project: &ProjectId,
     kind: BranchKind,
     measures: &mut Measures,
-    previous: Option<GateStatus>,
     rulings: &Rulings,
     live: bool,
 ) -> Result<Judged, StoreError> {
@@ -72,11 +69,7 @@ pub(crate) fn judge(
     let verdict = gate::judge(&gate.conditions, measures, &how);
     measures.set_text(STATUS, verdict.status.as_str());
     measures.set_text(DETAILS, verdict.to_details_json());
-    Ok(Judged {
-        gate,
-        verdict,
-        previous,
-    })
+    Ok(Judged { gate, verdict })
 }
 
 /// The gate status in the measures of a branch; a text that is none counts as absent.

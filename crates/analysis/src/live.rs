@@ -100,29 +100,33 @@ fn rejudge(tx: &mut Tx<'_>, urls: &ServerUrl, old: &Issue, new: &Issue) -> Resul
     let after = Tally::of(new, new_code.contains(new));
 
     let root = ComponentId::root_of(&branch.id);
+    let mut recounted = Vec::with_capacity(2);
     if new.component != root {
-        recount(
+        let component = &new.component;
+        let measures = recount(
             tx,
             &branch,
-            &new.component,
+            component,
             &before,
             &after,
             &rulings,
             new_code.has_measures(),
         )?;
+        recounted.push((branch.id.clone(), component.clone(), measures));
     }
     let mut measures = recount(tx, &branch, &root, &before, &after, &rulings, new_code.has_measures())?;
     let previous = judge::status_of(&measures);
-    let judged = judge::judge(tx, &project.id, branch.kind, &mut measures, previous, &rulings, true)?;
-    gatehook_store::measure::put_many(tx, &[(branch.id.clone(), root, measures)])?;
+    let judged = judge::judge(tx, &project.id, branch.kind, &mut measures, &rulings, true)?;
+    recounted.push((branch.id.clone(), root, measures));
+    gatehook_store::measure::put_many(tx, &recounted)?;
 
-    if judged.previous == Some(judged.verdict.status) {
+    if previous == Some(judged.verdict.status) {
         return Ok(None);
     }
     tell(tx, urls, &project, &branch, &analysis, &judged)
 }
 
-/// Moves the counters of one component by the difference, and computes its live measures from them.
+/// Moves the counters of one component by the difference, and computes its live measures from them; the caller keeps those.
 fn recount(
     tx: &mut Tx<'_>,
     branch: &Branch,
@@ -147,7 +151,6 @@ fn recount(
     }
     measures.extend(tally::issue_measures(&tally, &debt));
     gatehook_store::issue_count::put(tx, &branch.id, component, &tally)?;
-    gatehook_store::measure::put_many(tx, &[(branch.id.clone(), component.clone(), measures.clone())])?;
     Ok(measures)
 }
 

@@ -11,11 +11,11 @@ use gatehook_domain::new_code::{self, NewCode, PastAnalysis};
 use gatehook_domain::project::Project;
 use gatehook_domain::task::Task;
 use gatehook_report::{ReportReader, proto};
-use gatehook_store::{Store, Tx, analysis, branch, component, measure, new_code as definitions, project};
+use gatehook_store::{Store, Tx, analysis, branch, component, new_code as definitions, project};
 
 use crate::error::AnalysisError;
 use crate::incoming::cut;
-use crate::judge::{self, Rulings};
+use crate::judge::Rulings;
 
 /// The longest version or build that is kept, in characters, as SonarQube cuts them.
 const MAX_VERSION: usize = 100;
@@ -58,7 +58,6 @@ pub(crate) struct Plan {
     pub(crate) borrowed: Option<Branch>,
     /// The branch a pull request goes to.
     pub(crate) target: Option<Branch>,
-    pub(crate) previous_status: Option<gatehook_domain::gate::GateStatus>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -194,8 +193,6 @@ fn read_plan(
         .filter(|component| component.qualifier != Qualifier::Project)
         .map(|component| (component.path.clone(), component))
         .collect();
-    let root = gatehook_domain::id::ComponentId::root_of(&branch.id);
-    let previous_status = judge::status_of(&measure::get(tx, &root)?);
     Ok(Plan {
         rulings: Rulings::of(tx, &project.id)?,
         new_code: NewCode::of(branch.kind, period.as_ref()),
@@ -205,7 +202,6 @@ fn read_plan(
         known,
         borrowed,
         target,
-        previous_status,
         warnings,
     })
 }

@@ -46,7 +46,7 @@ pub struct LineCover {
 }
 
 /// The numbers that a scanner measures and that are taken as they are sent.
-const FROM_SCANNER: &[&str] = &[
+pub const FROM_SCANNER: &[&str] = &[
     "ncloc",
     "comment_lines",
     "statements",
