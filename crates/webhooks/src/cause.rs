@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustls::CertificateError;
 
-use crate::guard::{GuardError, Unresolved};
+use crate::guard::{GuardError, NoAddress};
 
 /// Why a call got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,9 @@ pub enum Cause {
     /// A redirect to something that cannot be called. Holds the masked URL of the webhook.
     #[error("Unsupported protocol in redirect of {0}")]
     RedirectElsewhere(String),
+    /// The URL holds something that requests cannot carry.
+    #[error("the URL cannot be called")]
+    Unspeakable,
     /// Any other failure while connecting.
     #[error("the connection could not be made")]
     NotConnected,
@@ -72,7 +75,7 @@ fn limit_in_words(limit: Duration) -> String {
 
 impl Cause {
     /// What the client's error comes down to: the first of its sources that says something known.
-    pub(crate) fn of(error: &reqwest::Error) -> Self {
+    pub(crate) fn of(error: &hyper_util::client::legacy::Error) -> Self {
         let mut source = error.source();
         while let Some(inner) = source {
             if let Some(cause) = known(inner) {
@@ -92,8 +95,11 @@ fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
     if let Some(guarded) = error.downcast_ref::<GuardError>() {
         return Some((*guarded).into());
     }
-    if error.is::<Unresolved>() {
-        return Some(Cause::Unresolved);
+    if let Some(nowhere) = error.downcast_ref::<NoAddress>() {
+        return Some(match nowhere {
+            NoAddress::Unresolved => Cause::Unresolved,
+            NoAddress::Guarded(guarded) => (*guarded).into(),
+        });
     }
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return Some(known_tls(tls));
@@ -101,12 +107,15 @@ fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return known_io(error);
     }
-    // The HTTP library's error type has no public name here; these are its own fixed texts.
-    match error.to_string().as_str() {
-        "connection closed before message completed" => Some(Cause::Closed),
-        "message head is too large" => Some(Cause::HeadTooLarge),
-        text if text.starts_with("invalid HTTP") => Some(Cause::NotHttp),
-        _ => None,
+    let error = error.downcast_ref::<hyper::Error>()?;
+    if error.is_incomplete_message() || error.is_canceled() {
+        Some(Cause::Closed)
+    } else if error.is_parse_too_large() {
+        Some(Cause::HeadTooLarge)
+    } else if error.is_parse() {
+        Some(Cause::NotHttp)
+    } else {
+        None
     }
 }
 

@@ -68,8 +68,7 @@ impl Rules {
 pub(crate) async fn deliver(sender: Sender, ambient: Ambient, due: Due, warm: bool) -> Landed {
     let Due { claimed, rules } = due;
     let call = Call {
-        url: claimed.webhook.url.clone(),
-        secret: claimed.webhook.secret.clone(),
+        webhook: Arc::new(claimed.webhook),
         project_key: claimed.event.project_key.clone(),
         kind: claimed.event.kind,
         delivery: claimed.delivery.id.clone(),
@@ -77,9 +76,9 @@ pub(crate) async fn deliver(sender: Sender, ambient: Ambient, due: Due, warm: bo
         body: Bytes::from(claimed.event.payload),
     };
     let sent = sender.call(&call, rules.guarded, warm).await;
-    log(&claimed.webhook, &sent.attempt);
+    log(&call.webhook, &sent.attempt);
     let ending = Ending::of(sent.attempt.http_status, sent.cause.as_ref());
-    let schedule = rules.schedule(&claimed.webhook);
+    let schedule = rules.schedule(&call.webhook);
     let outcome = after(
         ending,
         claimed.attempt_of_round,
@@ -100,7 +99,7 @@ pub(crate) async fn deliver(sender: Sender, ambient: Ambient, due: Due, warm: bo
     Landed {
         completion: Completion {
             delivery: call.delivery,
-            webhook: claimed.webhook.id,
+            webhook: call.webhook.id.clone(),
             attempt: sent.attempt,
             outcome,
         },

@@ -5,13 +5,12 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatehook_domain::webhook::WebhookUrl;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 use url::Host;
 
@@ -211,26 +210,30 @@ pub(crate) struct Resolver {
     pub(crate) vets: bool,
 }
 
-/// The host's name has no address, or nobody could be asked.
-#[derive(Debug, thiserror::Error)]
-#[error("the host name could not be resolved")]
-pub(crate) struct Unresolved;
+/// Why a name leads nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoAddress {
+    /// It has no address, or nobody could be asked.
+    #[error("the host name could not be resolved")]
+    Unresolved,
+    /// None of its addresses may be called.
+    #[error(transparent)]
+    Guarded(#[from] GuardError),
+}
 
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let Self { guard, vets } = self.clone();
-        Box::pin(async move {
-            let mut found = guard.network.lookup(name.as_str()).await.map_err(|_| Unresolved)?;
-            if found.is_empty() {
-                return Err(Unresolved.into());
-            }
-            if vets {
-                found = guard.vetted(found)?;
-            }
-            found.truncate(MAX_ADDRESSES);
-            let addresses: Addrs = Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0)));
-            Ok(addresses)
-        })
+impl Resolver {
+    /// The addresses of a name that a connection may be made to, in the order in which they were found.
+    pub(crate) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NoAddress> {
+        let lookup = self.guard.network.lookup(name);
+        let mut found = lookup.await.map_err(|_| NoAddress::Unresolved)?;
+        if found.is_empty() {
+            return Err(NoAddress::Unresolved);
+        }
+        if self.vets {
+            found = self.guard.vetted(found)?;
+        }
+        found.truncate(MAX_ADDRESSES);
+        Ok(found)
     }
 }
 
@@ -324,11 +327,7 @@ mod tests {
     async fn a_connection_is_made_only_to_addresses_that_passed() {
         let guard = Guard::over(Arc::new(Fake(vec!["10.0.0.1", "203.0.113.8"])));
         let resolver = Resolver { guard, vets: true };
-        let found: Vec<_> = resolver
-            .resolve("hooks.example".parse().unwrap())
-            .await
-            .unwrap()
-            .collect();
-        assert_eq!(found, [SocketAddr::from(([203, 0, 113, 8], 0))]);
+        let found = resolver.addresses("hooks.example").await.unwrap();
+        assert_eq!(found, [IpAddr::from([203, 0, 113, 8])]);
     }
 }

@@ -40,7 +40,8 @@ impl Ending {
                 Some(
                     Cause::Guarded(GuardError::Forbidden)
                     | Cause::RedirectWithoutLocation(_)
-                    | Cause::RedirectElsewhere(_),
+                    | Cause::RedirectElsewhere(_)
+                    | Cause::Unspeakable,
                 ),
             ) => Self::Refused,
             (None, _) => Self::Transient,
@@ -104,6 +105,7 @@ mod tests {
     #[case(None, Some(Cause::Guarded(GuardError::Forbidden)), Ending::Refused)]
     #[case(None, Some(Cause::Guarded(GuardError::OwnAddressesUnknown)), Ending::Transient)]
     #[case(None, Some(Cause::RedirectWithoutLocation(String::new())), Ending::Refused)]
+    #[case(None, Some(Cause::Unspeakable), Ending::Refused)]
     fn what_may_arrive_later_is_tried_again(
         #[case] status: Option<u16>,
         #[case] cause: Option<Cause>,

@@ -3,42 +3,51 @@
 //! Calls go straight to the receiver: proxies of the environment are not used, because a proxy would resolve the host
 //! itself, behind the guard's back.
 
+mod client;
+mod retry_after;
+
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
+use gatehook_domain::Ambient;
 use gatehook_domain::id::DeliveryId;
 use gatehook_domain::key::ProjectKey;
-use gatehook_domain::webhook::{Attempt, EventKind, WebhookUrl};
-use gatehook_domain::{Ambient, Timestamp};
-use reqwest::header::{
+use gatehook_domain::webhook::{Attempt, EventKind, Webhook};
+use http::header::{
     AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT,
 };
-use reqwest::{Client, Response, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use rustls::ClientConfig;
+use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::Url;
 
 use crate::cause::Cause;
 use crate::guard::{Guard, Resolver};
-use crate::lanes::FLIGHTS;
-use crate::signature::{SIGNATURE_HEADER, sign};
+use crate::signature::sign;
+use client::Client;
+use retry_after::retry_after;
 
 /// How long a receiver has to answer, from the first look-up of its name to the head of the last answer, a redirect
 /// included. SonarQube's documentation: "must respond within 10 seconds".
 pub const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// How much of an answer's body is read, so that the connection can be used again. Nothing of it is kept. Of the head,
-/// the HTTP library reads at most 100 headers and about 400 KiB.
+/// How much of an answer's body is read, so that the connection can be used again. Nothing of it is kept.
 const BODY_LIMIT: usize = 64 * 1024;
 /// How long the body is read. The answer already counts, so this only decides whether the connection is used again.
 const BODY_TIME_LIMIT: Duration = Duration::from_secs(1);
-/// Connections kept open to one receiver between calls, and how long.
-const IDLE_CONNECTIONS: usize = FLIGHTS;
-const IDLE_LIMIT: Duration = Duration::from_secs(30);
-
 /// How soon a connection that was open already must break for the call to be made once more at once: the receiver closed
 /// it between two calls, and the second try opens a new one.
 const STALE_WITHIN: Duration = Duration::from_secs(1);
+
+const PROJECT: HeaderName = HeaderName::from_static("x-sonarqube-project");
+const SIGNATURE: HeaderName = HeaderName::from_static("x-sonar-webhook-hmac-sha256");
+const DELIVERY: HeaderName = HeaderName::from_static("x-gatehook-delivery");
+const KIND: HeaderName = HeaderName::from_static("x-gatehook-event");
+const ATTEMPT: HeaderName = HeaderName::from_static("x-gatehook-attempt");
 
 /// How calls are made.
 #[derive(Clone)]
@@ -65,9 +74,9 @@ impl SenderConfig {
 /// Why no calls can be made at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SenderError {
-    /// The HTTP client could not be set up.
-    #[error("the HTTP client could not be set up")]
-    Client(#[source] reqwest::Error),
+    /// TLS could not be set up.
+    #[error("TLS could not be set up")]
+    Tls(#[source] rustls::Error),
     /// The version cannot stand in a header.
     #[error("'{0}' cannot stand in the User-Agent header")]
     Version(String),
@@ -76,10 +85,8 @@ pub enum SenderError {
 /// What one call sends, and where to.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Where to.
-    pub url: WebhookUrl,
-    /// What it is signed with.
-    pub secret: Option<SecretString>,
+    /// Whom to call: its URL, its secret and what else it says about its calls.
+    pub webhook: Arc<Webhook>,
     /// The project it is about.
     pub project_key: ProjectKey,
     /// What happened.
@@ -105,12 +112,15 @@ pub struct Sent {
 
 /// Makes calls. Cheap to clone; the clones share their connections.
 #[derive(Clone)]
-pub struct Sender {
+pub struct Sender(Arc<Shared>);
+
+struct Shared {
     /// Connects only to addresses that passed the guard. Its open connections are its own, so that none made while
     /// the guard was off is used while it is on.
-    guarded: Client,
+    guarded: OnceLock<Client>,
     /// Connects to every address.
-    unguarded: Client,
+    unguarded: OnceLock<Client>,
+    tls: Arc<ClientConfig>,
     guard: Guard,
     user_agent: HeaderValue,
     time_limit: Duration,
@@ -118,29 +128,24 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Sets the clients up; reads the certificates this machine trusts.
+    /// Sets TLS up; reads the certificates this machine trusts.
     pub fn new(config: SenderConfig, ambient: Ambient) -> Result<Self, SenderError> {
         let user_agent = HeaderValue::from_str(&format!("Gatehook/{}", config.version))
             .map_err(|_| SenderError::Version(config.version.clone()))?;
-        Ok(Self {
-            guarded: client(&Resolver {
-                guard: config.guard.clone(),
-                vets: true,
-            })?,
-            unguarded: client(&Resolver {
-                guard: config.guard.clone(),
-                vets: false,
-            })?,
+        Ok(Self(Arc::new(Shared {
+            guarded: OnceLock::new(),
+            unguarded: OnceLock::new(),
+            tls: client::tls()?,
             guard: config.guard,
             user_agent,
             time_limit: config.time_limit,
             ambient,
-        })
+        })))
     }
 
     /// How long one call takes at most, before the body of the answer is dropped.
     pub fn time_limit(&self) -> Duration {
-        self.time_limit
+        self.0.time_limit
     }
 
     /// Makes one call. `guarded` is what `sonar.validateWebhooks` says now. Never fails: what went wrong is in the
@@ -153,7 +158,7 @@ impl Sender {
     /// open already: when it breaks at once, the call is made a second time on a new one, within the same time limit and
     /// as the same attempt.
     pub async fn call(&self, call: &Call, guarded: bool, warm: bool) -> Sent {
-        let at = self.ambient.now();
+        let at = self.0.ambient.now();
         let begun = Instant::now();
         let exchange = async {
             match self.exchange(call, guarded).await {
@@ -163,9 +168,9 @@ impl Sender {
                 answer => answer,
             }
         };
-        let answer = match tokio::time::timeout(self.time_limit, exchange).await {
+        let answer = match tokio::time::timeout(self.0.time_limit, exchange).await {
             Ok(answer) => answer,
-            Err(_) => Err(Cause::NoAnswer(self.time_limit)),
+            Err(_) => Err(Cause::NoAnswer(self.0.time_limit)),
         };
         let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         let (http_status, retry_after, cause) = match answer {
@@ -175,8 +180,10 @@ impl Sender {
                     .headers()
                     .get(RETRY_AFTER)
                     .and_then(|value| value.to_str().ok())
-                    .and_then(|text| retry_after(text, self.ambient.now()));
-                let _ = tokio::time::timeout(BODY_TIME_LIMIT, drain(response)).await;
+                    .and_then(|text| retry_after(text, self.0.ambient.now()));
+                if !response.body().is_end_stream() {
+                    let _ = tokio::time::timeout(BODY_TIME_LIMIT, drain(response.into_body())).await;
+                }
                 (Some(status), retry_after, None)
             }
             Err(cause) => (None, None, Some(cause)),
@@ -198,14 +205,15 @@ impl Sender {
     /// The call and, if the receiver answers so, the one redirect that is followed. Like SonarQube it posts the same
     /// bytes with the same headers to wherever the receiver points, after the guard has seen that too; but
     /// credentials that came over TLS do not go on without it.
-    async fn exchange(&self, call: &Call, guarded: bool) -> Result<Response, Cause> {
+    async fn exchange(&self, call: &Call, guarded: bool) -> Result<Response<Incoming>, Cause> {
+        let url = &call.webhook.url;
         let mut headers = self.headers(call);
-        let target = call.url.target();
+        let target = url.target();
         let response = self.post(&target, headers.clone(), &call.body, guarded).await?;
         if !is_followed(response.status()) {
             return Ok(response);
         }
-        let next = redirect_target(&target, &response).map_err(|how| how(call.url.masked()))?;
+        let next = redirect_target(&target, &response).map_err(|how| how(url.masked()))?;
         drop(response);
         if target.scheme() == "https" && next.scheme() == "http" {
             headers.remove(AUTHORIZATION);
@@ -213,13 +221,30 @@ impl Sender {
         self.post(&next, headers, &call.body, guarded).await
     }
 
-    async fn post(&self, target: &Url, headers: HeaderMap, body: &Bytes, guarded: bool) -> Result<Response, Cause> {
+    async fn post(
+        &self,
+        target: &Url,
+        headers: HeaderMap,
+        body: &Bytes,
+        guarded: bool,
+    ) -> Result<Response<Incoming>, Cause> {
         if guarded {
-            self.guard.check_literal(target)?;
+            self.0.guard.check_literal(target)?;
         }
-        let client = if guarded { &self.guarded } else { &self.unguarded };
-        let request = client.post(target.clone()).headers(headers).body(body.clone());
-        request.send().await.map_err(|error| Cause::of(&error))
+        let mut request = Request::new(Full::new(body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = Uri::try_from(target.as_str()).map_err(|_| Cause::Unspeakable)?;
+        *request.headers_mut() = headers;
+        let answer = self.client(guarded).request(request).await;
+        answer.map_err(|error| Cause::of(&error))
+    }
+
+    fn client(&self, guarded: bool) -> &Client {
+        let kept = if guarded { &self.0.guarded } else { &self.0.unguarded };
+        kept.get_or_init(|| {
+            let guard = self.0.guard.clone();
+            client::client(Resolver { guard, vets: guarded }, &self.0.tls)
+        })
     }
 
     fn headers(&self, call: &Call) -> HeaderMap {
@@ -228,74 +253,28 @@ impl Sender {
             CONTENT_TYPE,
             HeaderValue::from_static("application/json; charset=utf-8"),
         );
-        headers.insert(USER_AGENT, self.user_agent.clone());
-        let mut put = |name: &'static str, text: &str, sensitive: bool| {
+        headers.insert(USER_AGENT, self.0.user_agent.clone());
+        headers.insert(KIND, HeaderValue::from_static(call.kind.as_str()));
+        headers.insert(ATTEMPT, HeaderValue::from(call.number));
+        let mut put = |name: HeaderName, text: &str, sensitive: bool| {
             // None of the texts can hold a character that headers do not have: keys, ids and words are plain ASCII.
-            if let (Ok(name), Ok(mut value)) = (HeaderName::try_from(name), HeaderValue::from_str(text)) {
+            if let Ok(mut value) = HeaderValue::from_str(text) {
                 value.set_sensitive(sensitive);
                 headers.insert(name, value);
             }
         };
-        put("X-SonarQube-Project", call.project_key.as_str(), false);
-        put("X-Gatehook-Delivery", call.delivery.as_str(), false);
-        put("X-Gatehook-Event", call.kind.as_str(), false);
-        put("X-Gatehook-Attempt", &call.number.to_string(), false);
-        if let Some(secret) = &call.secret {
-            put(SIGNATURE_HEADER, &sign(secret, &call.body), false);
+        put(PROJECT, call.project_key.as_str(), false);
+        put(DELIVERY, call.delivery.as_str(), false);
+        if let Some(secret) = &call.webhook.secret {
+            put(SIGNATURE, &sign(secret, &call.body), false);
         }
-        if let Some((user, password)) = call.url.credentials() {
+        if let Some((user, password)) = call.webhook.url.credentials() {
             let pair = format!("{user}:{}", password.expose_secret());
             let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
-            put("Authorization", &format!("Basic {encoded}"), true);
+            put(AUTHORIZATION, &format!("Basic {encoded}"), true);
         }
         headers
     }
-}
-
-fn client(resolver: &Resolver) -> Result<Client, SenderError> {
-    let builder = || {
-        Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .no_proxy()
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .pool_idle_timeout(IDLE_LIMIT)
-            .dns_resolver(resolver.clone())
-    };
-    builder().build().or_else(|error| {
-        // A bare system has no certificates to trust. Receivers without TLS can be called all the same.
-        tracing::warn!(%error, "no trusted certificates were found: calls over https will fail");
-        builder()
-            .tls_certs_only(std::iter::empty())
-            .build()
-            .map_err(SenderError::Client)
-    })
-}
-
-/// How long from `now` the header `Retry-After` asks to wait: seconds, or until a date in the form of RFC 9110.
-fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    let text = text.trim();
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
-    }
-    let until = httpdate(text)?;
-    Some(until.since(now))
-}
-
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the only form of a date that may be sent.
-fn httpdate(text: &str) -> Option<Timestamp> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let mut words = text.split_once(", ")?.1.split(' ');
-    let (day, month, year) = (words.next()?, words.next()?, words.next()?);
-    let (time, zone) = (words.next()?, words.next()?);
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    if zone != "GMT" {
-        return None;
-    }
-    Timestamp::parse(&format!("{year}-{month:02}-{day}T{time}+0000")).ok()
 }
 
 /// The statuses whose redirect is followed with the same POST. 303 would turn it into a GET, so it is an answer.
@@ -304,7 +283,7 @@ fn is_followed(status: StatusCode) -> bool {
 }
 
 /// Where a redirect points, or the cause that is made of the webhook's masked URL.
-fn redirect_target(from: &Url, response: &Response) -> Result<Url, fn(String) -> Cause> {
+fn redirect_target(from: &Url, response: &Response<Incoming>) -> Result<Url, fn(String) -> Cause> {
     let location = response
         .headers()
         .get(LOCATION)
@@ -325,38 +304,13 @@ fn redirect_target(from: &Url, response: &Response) -> Result<Url, fn(String) ->
     Ok(target)
 }
 
-async fn drain(mut response: Response) {
+async fn drain(mut body: Incoming) {
     let mut left = BODY_LIMIT;
-    while let Ok(Some(chunk)) = response.chunk().await {
-        match left.checked_sub(chunk.len()) {
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
             Some(rest) => left = rest,
             None => return,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_receiver_asks_for_time_in_seconds_or_until_a_date() {
-        let now = Timestamp::parse("1994-11-06T08:48:37+0000").unwrap();
-        let seconds = |text| retry_after(text, now).map(|wait| wait.as_secs());
-        assert_eq!(seconds("120"), Some(120));
-        assert_eq!(seconds(" 0 "), Some(0));
-        assert_eq!(seconds("99999999999999999999999"), Some(u64::MAX));
-        assert_eq!(seconds("Sun, 06 Nov 1994 08:49:37 GMT"), Some(60));
-        assert_eq!(seconds("Sun, 06 Nov 1994 08:40:37 GMT"), Some(0), "that has passed");
-        for text in [
-            "",
-            "-5",
-            "1.5",
-            "soon",
-            "Sun, 06 Nov 1994 08:49:37 CET",
-            "Sun, 99 Nov 1994 08:49:37 GMT",
-        ] {
-            assert_eq!(seconds(text), None, "{text}");
         }
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gatehook_domain::ambient::{ManualClock, SeededEntropy};
-use gatehook_domain::id::DeliveryId;
+use gatehook_domain::id::{DeliveryId, WebhookId};
 use gatehook_domain::key::ProjectKey;
-use gatehook_domain::webhook::{Attempt, EventKind, WebhookUrl};
+use gatehook_domain::webhook::{Attempt, EventKind, Webhook, WebhookUrl};
 use gatehook_domain::{Ambient, Timestamp};
 use gatehook_webhooks::guard::{Guard, GuardError, Lookup, Network};
 use gatehook_webhooks::sender::{Call, Sender, SenderConfig};
@@ -54,9 +54,26 @@ fn sender() -> Sender {
 }
 
 fn call(url: &str) -> Call {
+    call_with(url, None)
+}
+
+fn call_with(url: &str, secret: Option<&SecretString>) -> Call {
+    let at = Timestamp::from_millis(0);
     Call {
-        url: WebhookUrl::parse(url).unwrap(),
-        secret: None,
+        webhook: Arc::new(Webhook {
+            id: WebhookId::parse("webhook-1").unwrap(),
+            project: None,
+            name: "hook".to_owned(),
+            url: WebhookUrl::parse(url).unwrap(),
+            secret: secret.cloned(),
+            created_at: at,
+            updated_at: at,
+            paused: false,
+            retries: None,
+            failing_since: None,
+            failures: 0,
+            gone: false,
+        }),
         project_key: ProjectKey::parse("org:shop").unwrap(),
         kind: EventKind::AnalysisCompleted,
         delivery: DeliveryId::parse("delivery-1").unwrap(),
@@ -78,10 +95,7 @@ fn outcome(attempt: &Attempt) -> String {
 async fn a_call_is_signed_over_the_bytes_that_arrive_and_says_what_it_is() {
     let receiver = Receiver::start(vec![Answer::Status(200)]).await;
     let secret = SecretString::from("0123456789abcdef");
-    let call = Call {
-        secret: Some(secret.clone()),
-        ..call(&receiver.url("/hook?x=1#part"))
-    };
+    let call = call_with(&receiver.url("/hook?x=1#part"), Some(&secret));
     let attempt = sender().send(&call, false).await;
     assert_eq!((attempt.number, outcome(&attempt).as_str()), (1, "200"));
     assert_eq!(attempt.at, Timestamp::from_millis(1_700_000_000_000));
@@ -194,10 +208,7 @@ async fn a_redirect_is_followed_once_with_the_same_post(#[values(301, 302, 307, 
     let location = format!("location: http://evil:creds@{}/moved", target.address);
     let receiver = Receiver::start(vec![Answer::Head(status, location)]).await;
     let url = format!("http://u:p@{}/", receiver.address);
-    let call = Call {
-        secret: Some("0123456789abcdef".into()),
-        ..call(&url)
-    };
+    let call = call_with(&url, Some(&"0123456789abcdef".into()));
     assert_eq!(outcome(&sender().send(&call, false).await), "302");
     let (first, second) = (&receiver.received()[0], &target.received()[0]);
     assert_eq!(target.received().len(), 1);
