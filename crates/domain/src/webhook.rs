@@ -8,9 +8,11 @@ use crate::time::Timestamp;
 use crate::words::words;
 
 pub mod schedule;
+pub mod targets;
 pub mod url;
 
 pub use self::schedule::{NotASchedule, RetrySchedule};
+pub use self::targets::{AllowedTargets, NotTargets};
 pub use self::url::WebhookUrl;
 
 /// The most webhooks one project has, and, separately, the system.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use gatehook_domain::webhook::AllowedTargets;
 use secrecy::{ExposeSecret, SecretString};
 
 /// The file that is read when it lies in the current folder and no other was named.
@@ -79,6 +80,14 @@ pub(crate) const OPTIONS: &[Opt] = &[
         default: Some("8"),
         secret: false,
         help: "How many connections to PostgreSQL are used, 1 to 256",
+    },
+    Opt {
+        name: "webhook-allowed-targets",
+        value: "LIST",
+        default: None,
+        secret: false,
+        help: "Private and local addresses, networks and hosts that webhooks may call, besides those of the setting \
+               gatehook.webhooks.allowedTargets: 10.1.2.3,10.1.0.0/16,ci.corp.example,*.corp.example",
     },
     Opt {
         name: "log-format",
@@ -295,7 +304,14 @@ impl Settings {
         PathBuf::from(self.text("data-dir").unwrap_or("./gatehook-data"))
     }
 
+    /// What webhooks may call whatever the setting says.
+    pub(crate) fn allowed_targets(&self) -> Result<AllowedTargets> {
+        let text = self.text("webhook-allowed-targets").unwrap_or_default();
+        AllowedTargets::parse(text).with_context(|| format!("webhook-allowed-targets is '{text}'"))
+    }
+
     fn check(&self) -> Result<()> {
+        self.allowed_targets()?;
         self.number("workers", 1, 64)?;
         self.number("max-report-mib", 1, 4096)?;
         self.number("postgres-connections", 1, 256)?;

@@ -128,11 +128,14 @@ impl Stage {
         say(&format!("   receiver  {}", stage.hook_url()))?;
         stage
             .api
-            .post("settings/set", &[("key", "sonar.validateWebhooks"), ("value", "false")])
+            .post(
+                "settings/set",
+                &[("key", "gatehook.webhooks.allowedTargets"), ("value", "127.0.0.1")],
+            )
             .await?;
         say(
-            "   The setting sonar.validateWebhooks is switched off here, because the receiver has a local address, which webhooks\n   \
-             must not have otherwise: no webhook can be used to reach what only the server can reach.",
+            "   The setting gatehook.webhooks.allowedTargets lets webhooks call 127.0.0.1 here. Without it they must not call local\n   \
+             addresses: no webhook can be used to reach what only the server can reach.",
         )?;
         Ok(stage)
     }

@@ -95,7 +95,11 @@ impl Running {
             Some(url) => ServerUrl::new(url),
             None => ServerUrl::new(&default_url(address)),
         };
-        let sender = Sender::new(SenderConfig::new(gatehook_server::VERSION), ambient.clone())?;
+        let guard = Guard::system(&ambient).always_allowing(settings.allowed_targets()?);
+        let sender = Sender::new(
+            SenderConfig::new(gatehook_server::VERSION, guard.clone()),
+            ambient.clone(),
+        )?;
         let engine = Engine::start(store.clone(), sender, EngineConfig { node: node.clone() });
         let wake_engine = engine.waker();
         let on_event: OnEvent = {
@@ -127,7 +131,7 @@ impl Running {
                 counters: engine.counters(),
             },
             wakers,
-            Guard::system(),
+            guard,
         );
         let stop = CancellationToken::new();
         let http = tokio::spawn(gatehook_server::serve(listener, state, stop.clone().cancelled_owned()));

@@ -2,7 +2,7 @@
 
 use gatehook_domain::id::ProjectId;
 use gatehook_domain::setting;
-use gatehook_domain::webhook::RetrySchedule;
+use gatehook_domain::webhook::{AllowedTargets, RetrySchedule};
 use gatehook_store::{StoreError, Tx, setting as kept};
 
 /// What values a setting takes.
@@ -18,6 +18,8 @@ pub(crate) enum Form {
     Grid,
     /// Pauses between attempts.
     Schedule,
+    /// Addresses, networks and hosts.
+    Targets,
     /// One of these.
     OneOf(&'static [&'static str]),
 }
@@ -46,6 +48,15 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         description: "Whether webhooks to private and local addresses are refused.",
         form: Form::Bool,
         default: Some("true"),
+    },
+    Definition {
+        key: setting::WEBHOOK_ALLOWED_TARGETS,
+        name: "Allowed webhook targets",
+        description: "Private and local addresses, networks and hosts that webhooks may call while they are guarded: \
+                      10.1.2.3, 10.1.0.0/16, ci.corp.example, *.corp.example. Metadata addresses of clouds only when they \
+                      are written themselves.",
+        form: Form::Targets,
+        default: None,
     },
     Definition {
         key: setting::FORCE_AUTHENTICATION,
@@ -167,6 +178,9 @@ pub(crate) fn misfit(key: &str, value: &str) -> Option<String> {
         Form::Schedule => RetrySchedule::parse(value)
             .err()
             .map(|error| format!("'{value}' is no list of pauses: {error}")),
+        Form::Targets => AllowedTargets::parse(value)
+            .err()
+            .map(|error| format!("'{value}' is no list of targets: {error}")),
         Form::OneOf(words) => {
             (!words.contains(&value)).then(|| format!("'{value}' must be one of: [{}]", words.join(", ")))
         }

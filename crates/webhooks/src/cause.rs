@@ -13,7 +13,7 @@ use crate::guard::{GuardError, NoAddress};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
     /// The address must not be called.
-    #[error(transparent)]
+    #[error("{}", guarded_in_words(*.0))]
     Guarded(#[from] GuardError),
     /// The host's name has no address.
     #[error("the host name could not be resolved")]
@@ -63,6 +63,17 @@ pub enum Cause {
     /// Any other failure.
     #[error("the call failed")]
     Other,
+}
+
+/// In an attempt there is room for what kind of address it was. Which one it was is not told: that is something about the
+/// network the server stands in.
+fn guarded_in_words(error: GuardError) -> String {
+    match error {
+        GuardError::Forbidden(kind) => {
+            format!("blocked by the address guard: the host is {kind}, and not in gatehook.webhooks.allowedTargets")
+        }
+        GuardError::OwnAddressesUnknown => error.to_string(),
+    }
 }
 
 fn limit_in_words(limit: Duration) -> String {

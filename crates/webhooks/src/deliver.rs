@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gatehook_domain::Ambient;
-use gatehook_domain::setting::{VALIDATE_WEBHOOKS, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE};
+use gatehook_domain::setting::{VALIDATE_WEBHOOKS, WEBHOOK_ALLOWED_TARGETS, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE};
 use gatehook_domain::webhook::{Attempt, RetrySchedule, Webhook};
 use gatehook_store::delivery::{Claimed, Completion};
 use gatehook_store::{StoreError, Tx, setting};
@@ -22,6 +22,8 @@ const SLOW: Duration = Duration::from_secs(1);
 pub(crate) struct Rules {
     /// Whether webhooks to inner addresses are refused.
     guarded: bool,
+    /// Which of them are not.
+    pub(crate) allowed_targets: Option<String>,
     retries: bool,
     schedule: RetrySchedule,
 }
@@ -46,6 +48,7 @@ impl Rules {
         let schedule = setting::get(tx, WEBHOOK_RETRY_SCHEDULE, None)?;
         Ok(Self {
             guarded: on(setting::get(tx, VALIDATE_WEBHOOKS, None)?),
+            allowed_targets: setting::get(tx, WEBHOOK_ALLOWED_TARGETS, None)?,
             retries: on(setting::get(tx, WEBHOOK_RETRIES, None)?),
             // What cannot be read was refused when it was set; somebody wrote it past that.
             schedule: schedule

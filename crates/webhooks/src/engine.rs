@@ -227,6 +227,7 @@ impl Running {
         self.claim_pause = FIRST_PAUSE;
         let Haul { taken, next_due, rules } = haul;
         self.after = taken.last;
+        self.sender.guard().allow(rules.allowed_targets.as_deref());
         let rules = Arc::new(rules);
         let incoming = taken
             .claimed

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod guard;
 mod lanes;
 mod ledger;
+pub mod names;
 pub mod outbox;
 pub mod payload;
 pub mod policy;

@@ -38,7 +38,7 @@ impl Ending {
             | (
                 None,
                 Some(
-                    Cause::Guarded(GuardError::Forbidden)
+                    Cause::Guarded(GuardError::Forbidden(_))
                     | Cause::RedirectWithoutLocation(_)
                     | Cause::RedirectElsewhere(_)
                     | Cause::Unspeakable,
@@ -84,6 +84,7 @@ pub(crate) fn jittered(pause: Duration, random: u64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::ranges::Kind;
     use proptest::prelude::*;
     use rstest::rstest;
 
@@ -102,7 +103,7 @@ mod tests {
     #[case(None, Some(Cause::Unresolved), Ending::Transient)]
     #[case(None, Some(Cause::NoAnswer(Duration::from_secs(10))), Ending::Transient)]
     #[case(None, Some(Cause::Certificate("expired")), Ending::Transient)]
-    #[case(None, Some(Cause::Guarded(GuardError::Forbidden)), Ending::Refused)]
+    #[case(None, Some(Cause::Guarded(GuardError::Forbidden(Kind::Private))), Ending::Refused)]
     #[case(None, Some(Cause::Guarded(GuardError::OwnAddressesUnknown)), Ending::Transient)]
     #[case(None, Some(Cause::RedirectWithoutLocation(String::new())), Ending::Refused)]
     #[case(None, Some(Cause::Unspeakable), Ending::Refused)]

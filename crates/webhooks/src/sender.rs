@@ -61,12 +61,12 @@ pub struct SenderConfig {
 }
 
 impl SenderConfig {
-    /// The limits and the network of normal operation.
-    pub fn new(version: &str) -> Self {
+    /// The limits of normal operation.
+    pub fn new(version: &str, guard: Guard) -> Self {
         Self {
             version: version.to_owned(),
             time_limit: TIME_LIMIT,
-            guard: Guard::system(),
+            guard,
         }
     }
 }
@@ -146,6 +146,11 @@ impl Sender {
     /// How long one call takes at most, before the body of the answer is dropped.
     pub fn time_limit(&self) -> Duration {
         self.0.time_limit
+    }
+
+    /// What keeps calls from inner addresses.
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.0.guard
     }
 
     /// Makes one call. `guarded` is what `sonar.validateWebhooks` says now. Never fails: what went wrong is in the
@@ -229,7 +234,7 @@ impl Sender {
         guarded: bool,
     ) -> Result<Response<Incoming>, Cause> {
         if guarded {
-            self.0.guard.check_literal(target)?;
+            self.0.guard.check(target)?;
         }
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = Method::POST;

@@ -11,7 +11,7 @@ fn the_demo_ends_well_and_tells_the_whole_story() {
         "x-sonarqube-project: python-shop",
         "transition=falsepositive",
         "x-gatehook-event: gate.changed",
-        "sonar.validateWebhooks is switched off",
+        "gatehook.webhooks.allowedTargets lets webhooks call 127.0.0.1",
         "the value of the header: valid",
         "All of it was seen",
     ] {

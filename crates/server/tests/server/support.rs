@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use gatehook_server::{AppState, ServerConfig, Wakers, first_start, serve};
 use gatehook_store::testing::{TestStore, open_sqlite};
 use gatehook_webhooks::counters::Counters;
-use gatehook_webhooks::guard::{Guard, Lookup, Network};
+use gatehook_webhooks::guard::Guard;
+use gatehook_webhooks::names::{Answer as Told, Lookup, Network};
 use gatehook_webhooks::server_url::ServerUrl;
 use secrecy::SecretString;
 use serde_json::Value;
@@ -73,11 +74,15 @@ struct FakeNetwork;
 impl Network for FakeNetwork {
     fn lookup(&self, host: &str) -> Lookup {
         let found = match host {
-            "hooks.example" => Ok(vec![IpAddr::from([203, 0, 113, 7])]),
+            "hooks.example" => Ok(vec![IpAddr::from([93, 184, 216, 34])]),
             "inside.example" => Ok(vec![IpAddr::from([10, 0, 0, 1])]),
             _ => Err(io::ErrorKind::NotFound.into()),
         };
-        Box::pin(async move { found })
+        let told = found.map(|addresses| Told {
+            addresses,
+            lifetime: std::time::Duration::from_secs(30),
+        });
+        Box::pin(async move { told })
     }
 
     fn own_addresses(&self) -> io::Result<Vec<IpAddr>> {
@@ -113,7 +118,8 @@ impl TestServer {
             max_report_bytes: 1000,
             counters: counters.clone(),
         };
-        let state = AppState::new(test.store.clone(), config, wakers, Guard::over(Arc::new(FakeNetwork)));
+        let guard = Guard::over(Arc::new(FakeNetwork), test.store.ambient());
+        let state = AppState::new(test.store.clone(), config, wakers, guard);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();

@@ -14,11 +14,10 @@ use gatehook_domain::webhook::{Delivery, DeliveryStatus, EventKind, Webhook, Web
 use gatehook_store::delivery::{Claim, DeliveryFilter};
 use gatehook_store::testing::{TestStore, open_sqlite};
 use gatehook_store::{Store, StoreError, Tx, branch, delivery, project, setting, webhook};
-use gatehook_webhooks::guard::GuardError;
 use gatehook_webhooks::purge::purge;
 use gatehook_webhooks::signature::verify;
 use gatehook_webhooks::{
-    Engine, EngineConfig, EngineHandle, Happened, Sender, SenderConfig, ServerUrl, TaskResult, record,
+    Engine, EngineConfig, EngineHandle, Guard, Happened, Sender, SenderConfig, ServerUrl, TaskResult, record,
 };
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -114,7 +113,9 @@ impl House {
 
     fn engine(&self) -> EngineHandle {
         let node = self.store().ambient().new_id();
-        let sender = Sender::new(SenderConfig::new("0"), self.store().ambient().clone()).unwrap();
+        let ambient = self.store().ambient().clone();
+        let config = SenderConfig::new("0", Guard::system(&ambient));
+        let sender = Sender::new(config, ambient).unwrap();
         Engine::start(self.store().clone(), sender, EngineConfig { node })
     }
 
@@ -392,7 +393,10 @@ async fn the_guard_is_on_unless_it_was_switched_off_and_the_setting_holds_at_onc
     engine.wake();
     let refused = house.settled().await[0].clone();
     assert_eq!(refused.status, DeliveryStatus::Failed);
-    assert_eq!(refused.last.unwrap().error, Some(GuardError::Forbidden.to_string()));
+    assert_eq!(
+        refused.last.unwrap().error.unwrap(),
+        "blocked by the address guard: the host is a loopback address, and not in gatehook.webhooks.allowedTargets"
+    );
 
     house
         .store()

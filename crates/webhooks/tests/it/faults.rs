@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use gatehook_domain::webhook::{Delivery, DeliveryStatus, WebhookUrl};
 use gatehook_store::webhook;
-use gatehook_webhooks::guard::{Guard, Lookup, Network};
+use gatehook_webhooks::guard::Guard;
+use gatehook_webhooks::names::{Answer as Told, Lookup, Network};
 use gatehook_webhooks::{Engine, EngineConfig, EngineHandle, Sender, SenderConfig};
 use rstest::rstest;
 use tokio::io::AsyncReadExt;
@@ -138,7 +139,7 @@ async fn a_receiver_that_is_well_again_gets_all_it_missed(#[case] answer: Answer
     );
     house.add_webhook("bad", bad.url("/"), false).await;
     house.add_webhook("well", well.url("/"), false).await;
-    let engine = house.hasty_engine(Guard::system());
+    let engine = house.hasty_engine(Guard::system(house.store().ambient()));
     let failed = house.trouble(&engine, &well).await;
     assert_eq!(reason(&house, &failed), expected);
     house.all_have_failed("bad").await;
@@ -157,7 +158,7 @@ async fn a_receiver_that_was_not_there_gets_all_it_missed() {
     let url = format!("http://{}/", socket.local_addr().unwrap());
     house.add_webhook("bad", url, false).await;
     house.add_webhook("well", well.url("/"), false).await;
-    let engine = house.hasty_engine(Guard::system());
+    let engine = house.hasty_engine(Guard::system(house.store().ambient()));
     let failed = house.trouble(&engine, &well).await;
     assert_eq!(reason(&house, &failed), "connection refused");
     house.all_have_failed("bad").await;
@@ -173,7 +174,10 @@ struct Names {
 
 impl Network for Names {
     fn lookup(&self, _: &str) -> Lookup {
-        let found = self.known.load(Ordering::SeqCst).then(|| vec![self.address]);
+        let found = self.known.load(Ordering::SeqCst).then(|| Told {
+            addresses: vec![self.address],
+            lifetime: Duration::from_secs(30),
+        });
         Box::pin(async move { found.ok_or_else(|| io::Error::other("SERVFAIL")) })
     }
 
@@ -196,7 +200,7 @@ async fn a_name_that_nobody_could_resolve_for_a_while_costs_nothing() {
         known: AtomicBool::new(false),
         address: back.address.ip(),
     });
-    let engine = house.hasty_engine(Guard::over(names.clone()));
+    let engine = house.hasty_engine(Guard::over(names.clone(), house.store().ambient()));
     let failed = house.trouble(&engine, &well).await;
     assert_eq!(reason(&house, &failed), "the host name could not be resolved");
     house.all_have_failed("bad").await;
@@ -227,7 +231,7 @@ async fn what_is_owed_over_broken_tls_goes_to_the_new_url_of_the_webhook() {
     let url = format!("https://{}/", drops_tls().await);
     let id = house.add_webhook("bad", url, false).await;
     house.add_webhook("well", well.url("/"), false).await;
-    let engine = house.hasty_engine(Guard::system());
+    let engine = house.hasty_engine(Guard::system(house.store().ambient()));
     let failed = house.trouble(&engine, &well).await;
     assert_eq!(reason(&house, &failed), "connection reset before an answer");
     house.all_have_failed("bad").await;
@@ -247,7 +251,7 @@ async fn a_body_without_end_counts_by_its_status_and_holds_nobody_up() {
     );
     house.add_webhook("bad", bad.url("/"), false).await;
     house.add_webhook("well", well.url("/"), false).await;
-    let engine = house.hasty_engine(Guard::system());
+    let engine = house.hasty_engine(Guard::system(house.store().ambient()));
     let arrived = house.trouble(&engine, &well).await;
     assert_eq!(arrived.status, DeliveryStatus::Delivered);
     house.all_arrives(engine, &bad, 0).await;
@@ -262,7 +266,7 @@ async fn a_redirect_in_a_circle_ends_after_one_turn() {
     );
     house.add_webhook("bad", bad.url("/round"), false).await;
     house.add_webhook("well", well.url("/"), false).await;
-    let engine = house.hasty_engine(Guard::system());
+    let engine = house.hasty_engine(Guard::system(house.store().ambient()));
     house.trouble(&engine, &well).await;
     let settled = house.time_passes(&engine).await;
     engine.stop().await;

@@ -1,6 +1,8 @@
 //! Calls over real sockets, to receivers that behave and that do not.
 
 #[cfg(test)]
+mod dns;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod faults;

@@ -39,7 +39,7 @@ impl Row {
     const fn of(definition: &Definition) -> Self {
         let (kind, options): (_, &'static [&'static str]) = match definition.form {
             Form::Bool => ("BOOLEAN", &[]),
-            Form::Text | Form::Url | Form::Grid | Form::Schedule => ("STRING", &[]),
+            Form::Text | Form::Url | Form::Grid | Form::Schedule | Form::Targets => ("STRING", &[]),
             Form::Number => ("FLOAT", &[]),
             Form::OneOf(words) => ("SINGLE_SELECT_LIST", words),
         };

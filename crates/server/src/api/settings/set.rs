@@ -37,6 +37,7 @@ const OF_THE_SYSTEM: &[&str] = &[
     gatehook_domain::setting::MAIN_BRANCH_NAME,
     gatehook_domain::setting::DEFAULT_VISIBILITY,
     gatehook_domain::setting::MULTI_QUALITY_MODE,
+    gatehook_domain::setting::WEBHOOK_ALLOWED_TARGETS,
     gatehook_domain::setting::WEBHOOK_RETRIES,
     gatehook_domain::setting::WEBHOOK_RETRY_SCHEDULE,
 ];

@@ -57,13 +57,18 @@ fn read_url(text: &str) -> Result<WebhookUrl, ApiError> {
 /// Has the guard look where a URL leads. Outside of any transaction, because names are resolved; and only for those who
 /// may write the webhook, because the answer tells something about the network the server stands in.
 async fn check_callable(state: &AppState, url: &WebhookUrl) -> Result<(), ApiError> {
-    let guarded = state
+    let (guarded, allowed) = state
         .store
-        .read(|tx| settings::flag(tx, setting::VALIDATE_WEBHOOKS, None).map_err(ApiError::from))
+        .read(|tx| {
+            let guarded = settings::flag(tx, setting::VALIDATE_WEBHOOKS, None)?;
+            let allowed = settings::text(tx, setting::WEBHOOK_ALLOWED_TARGETS, None)?;
+            Ok::<_, ApiError>((guarded, allowed))
+        })
         .await?;
     if guarded {
+        state.guard.allow(allowed.as_deref());
         state.guard.check_url_now(url).await.map_err(|error| match error {
-            GuardError::Forbidden => ApiError::bad(error.to_string()),
+            GuardError::Forbidden(_) => ApiError::bad(error.to_string()),
             GuardError::OwnAddressesUnknown => ApiError::unknown(error),
         })?;
     }
