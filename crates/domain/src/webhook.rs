@@ -7,10 +7,12 @@ use crate::key::ProjectKey;
 use crate::time::Timestamp;
 use crate::words::words;
 
+pub mod format;
 pub mod schedule;
 pub mod targets;
 pub mod url;
 
+pub use self::format::{BadFormat, Format, FormatKind, FormatParts};
 pub use self::schedule::{NotASchedule, RetrySchedule};
 pub use self::targets::{AllowedTargets, NotTargets};
 pub use self::url::WebhookUrl;
