@@ -17,8 +17,8 @@ mod complete;
 mod recover;
 
 pub use self::backlog::{Backlog, backlog, count_pending, next_due};
-pub use self::claim::{Claim, Claimed, Taken, claim, give_back};
-pub use self::complete::{Completion, Outcome, complete, complete_many};
+pub use self::claim::{Claim, Claimed, Held, Holder, Taken, claim, give_back};
+pub use self::complete::{Completion, Outcome, complete_many};
 pub use self::recover::{count_failed, redeliver, redeliver_failed, redeliver_window};
 
 /// Whose deliveries are looked for.

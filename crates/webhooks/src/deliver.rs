@@ -1,18 +1,20 @@
 //! One claimed delivery: the call, its line in the log, and what came of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use gatehook_domain::Ambient;
 use gatehook_domain::setting::{VALIDATE_WEBHOOKS, WEBHOOK_ALLOWED_TARGETS, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE};
-use gatehook_domain::webhook::{Attempt, RetrySchedule, Webhook};
+use gatehook_domain::webhook::{Attempt, Event, RetrySchedule, Webhook};
 use gatehook_store::delivery::{Claimed, Completion};
 use gatehook_store::{StoreError, Tx, setting};
 
+use crate::cause::Cause;
 use crate::lanes::Pace;
 use crate::policy::{Ending, after};
-use crate::sender::{Call, Sender};
+use crate::sender::{Call, Sender, Sent};
 
 /// An answer that took longer is slow: its receiver is asked for less at once.
 const SLOW: Duration = Duration::from_secs(1);
@@ -42,6 +44,15 @@ pub(crate) struct Landed {
     pub(crate) pace: Pace,
 }
 
+/// The bytes of an event's payload, shared by the calls about it.
+struct Payload(Arc<Event>);
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.payload
+    }
+}
+
 impl Rules {
     pub(crate) fn read(tx: &mut Tx<'_>) -> Result<Self, StoreError> {
         let on = |set: Option<String>| set.is_none_or(|set| !set.trim().eq_ignore_ascii_case("false"));
@@ -58,55 +69,83 @@ impl Rules {
     }
 
     /// The pauses between attempts for a webhook.
-    fn schedule(&self, webhook: &Webhook) -> RetrySchedule {
+    fn schedule(&self, webhook: &Webhook) -> Cow<'_, RetrySchedule> {
         if webhook.retries.unwrap_or(self.retries) {
-            self.schedule.clone()
+            Cow::Borrowed(&self.schedule)
         } else {
-            RetrySchedule::never()
+            Cow::Owned(RetrySchedule::never())
         }
     }
 }
 
 /// Makes one call and decides what comes next.
-pub(crate) async fn deliver(sender: Sender, ambient: Ambient, due: Due, warm: bool) -> Landed {
-    let Due { claimed, rules } = due;
+pub(crate) async fn deliver(sender: Sender, ambient: Ambient, due: Arc<Due>, warm: bool) -> Landed {
+    let claimed = &due.claimed;
     let call = Call {
-        webhook: Arc::new(claimed.webhook),
+        webhook: Arc::clone(&claimed.webhook),
         project_key: claimed.event.project_key.clone(),
         kind: claimed.event.kind,
-        delivery: claimed.delivery.id.clone(),
-        number: claimed.delivery.attempts,
-        body: Bytes::from(claimed.event.payload),
+        delivery: claimed.id.clone(),
+        number: claimed.number,
+        body: Bytes::from_owner(Payload(Arc::clone(&claimed.event))),
     };
-    let sent = sender.call(&call, rules.guarded, warm).await;
-    log(&call.webhook, &sent.attempt);
-    let ending = Ending::of(sent.attempt.http_status, sent.cause.as_ref());
-    let schedule = rules.schedule(&call.webhook);
-    let outcome = after(
-        ending,
-        claimed.attempt_of_round,
-        &schedule,
-        sent.retry_after,
-        ambient.now(),
-        random(&ambient),
-    );
-    let pace = if ending == Ending::Transient {
-        Pace::Failed {
-            again: schedule != RetrySchedule::never(),
+    let sent = sender.call(&call, due.rules.guarded, warm).await;
+    due.landed(sent, &ambient)
+}
+
+impl Due {
+    /// What comes of the attempt.
+    fn landed(&self, sent: Sent, ambient: &Ambient) -> Landed {
+        let Claimed { webhook, .. } = &self.claimed;
+        let shown_url = webhook.url.masked();
+        log(webhook, &shown_url, &sent.attempt);
+        let ending = Ending::of(sent.attempt.http_status, sent.cause.as_ref());
+        let schedule = self.rules.schedule(webhook);
+        let pace = if ending == Ending::Transient {
+            Pace::Failed {
+                again: *schedule != RetrySchedule::never(),
+            }
+        } else if sent.attempt.duration_ms > SLOW.as_millis() as i64 {
+            Pace::Slow
+        } else {
+            Pace::Quick
+        };
+        let outcome = after(
+            ending,
+            self.claimed.number_of_round,
+            &schedule,
+            sent.retry_after,
+            ambient.now(),
+            random(ambient),
+        );
+        Landed {
+            completion: Completion {
+                delivery: self.claimed.id.clone(),
+                webhook: webhook.id.clone(),
+                url: (shown_url != self.claimed.shown_url).then_some(shown_url),
+                attempt: sent.attempt,
+                outcome,
+            },
+            pace,
         }
-    } else if sent.attempt.duration_ms > SLOW.as_millis() as i64 {
-        Pace::Slow
-    } else {
-        Pace::Quick
-    };
-    Landed {
-        completion: Completion {
-            delivery: call.delivery,
-            webhook: call.webhook.id.clone(),
-            attempt: sent.attempt,
-            outcome,
-        },
-        pace,
+    }
+
+    /// What comes of an attempt that nothing is known of: the program failed at it.
+    pub(crate) fn crashed(&self, ambient: &Ambient) -> Landed {
+        let cause = Cause::Other;
+        let attempt = Attempt {
+            number: self.claimed.number,
+            at: ambient.now(),
+            duration_ms: 0,
+            http_status: None,
+            error: Some(cause.to_string()),
+        };
+        let sent = Sent {
+            attempt,
+            cause: Some(cause),
+            retry_after: None,
+        };
+        self.landed(sent, ambient)
     }
 }
 
@@ -118,13 +157,16 @@ pub(crate) fn random(ambient: &Ambient) -> u64 {
 }
 
 /// SonarQube's lines, which people's log searches know; the URL is masked, and what is no success is a warning.
-fn log(webhook: &Webhook, attempt: &Attempt) {
+fn log(webhook: &Webhook, url: &str, attempt: &Attempt) {
+    if attempt.succeeded() && !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
     let name: String = webhook
         .name
         .chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .collect();
-    let (url, time) = (webhook.url.masked(), attempt.duration_ms);
+    let time = attempt.duration_ms;
     match (attempt.http_status, &attempt.error) {
         (Some(status), _) if attempt.succeeded() => {
             tracing::debug!("Sent webhook '{name}' | url={url} | time={time}ms | status={status}");

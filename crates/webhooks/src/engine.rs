@@ -1,10 +1,10 @@
 //! The delivery engine: claims what is due, has it sent, writes down what came of it.
 //!
-//! A claim leases deliveries to this node for a minute; the call is made outside any transaction; one short
+//! A claim takes deliveries for this process, the [`Ledger`] says how; the call is made outside any transaction; one short
 //! transaction ends it. While one claim or one such transaction runs, what happens meanwhile is gathered for the next, so
 //! that under load few transactions serve many deliveries. What to do next is decided by the [`Scheduler`], with the
-//! lanes and the breakers; here it is done. When the process dies in between, the lease runs out (or the next start on the same file gives it back)
-//! and the delivery is made again, with the same id: at least once, never forgotten.
+//! lanes and the breakers; here it is done. When the process dies in between, the delivery is owed as before, at once or
+//! when its lease runs out, and it is made again with the same id: at least once, never forgotten.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -12,8 +12,10 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatehook_domain::Ambient;
 use gatehook_domain::id::{BranchId, NodeId, WebhookId};
-use gatehook_store::{Engine as StoreEngine, Store, StoreError, delivery};
+use gatehook_store::delivery::{self, Claimed};
+use gatehook_store::{Store, StoreError};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -21,8 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::counters::Counters;
 use crate::deliver::{Due, Landed, deliver, random};
-use crate::lanes::Pace;
-use crate::ledger::{Ends, Haul, claim, write};
+use crate::ledger::{Ends, Haul, Ledger};
 use crate::purge::purge_hourly;
 use crate::scheduler::{Incoming, Scheduler};
 use crate::sender::Sender;
@@ -81,7 +82,8 @@ impl Engine {
         let purge = tokio::spawn(purge_hourly(store.clone(), stop.clone()));
         let counters = Counters::default();
         let running = Running {
-            store,
+            ambient: store.ambient().clone(),
+            ledger: Ledger::new(store, config.node.clone()),
             sender,
             node: config.node,
             wake: wake.clone(),
@@ -147,7 +149,8 @@ impl Drop for EngineHandle {
 }
 
 struct Running {
-    store: Store,
+    ambient: Ambient,
+    ledger: Ledger,
     sender: Sender,
     node: NodeId,
     wake: Wake,
@@ -155,7 +158,7 @@ struct Running {
     counters: Counters,
     scheduler: Scheduler<WebhookId, Thread, Due>,
     calls: JoinSet<Landed>,
-    callees: HashMap<Id, (WebhookId, Option<Thread>)>,
+    callees: HashMap<Id, (Arc<Due>, Option<Thread>)>,
     /// The webhook behind which the next claim begins.
     after: Option<WebhookId>,
     /// The claim that runs.
@@ -173,10 +176,11 @@ struct Running {
 
 impl Running {
     async fn run(mut self) {
-        self.take_over().await;
+        said(self.ledger.takes_over(&self.node).await);
         while !self.stop.is_cancelled() {
             self.begin_calls();
             self.begin_write();
+            self.scheduler.is_heavy(self.ledger.is_full());
             self.begin_claim();
             let mut until = self.scheduler.sleeps_until(Instant::now());
             if self.writing.is_none() && !self.ends.is_empty() {
@@ -200,19 +204,10 @@ impl Running {
         self.drain().await;
     }
 
-    /// Gives back what dead processes had claimed, as far as one knows that they are dead: a SQLite file has one
-    /// process, so all others are, and what they owed goes out at once. On PostgreSQL their leases run out.
-    async fn take_over(&self) {
-        if self.store.engine() == StoreEngine::Sqlite {
-            let node = self.node.clone();
-            said(self.store.write(move |tx| delivery::release_of_others(tx, &node)).await);
-        }
-    }
-
     fn begin_claim(&mut self) {
-        let clock = self.store.ambient().now();
+        let clock = self.ambient.now();
         if let Some(order) = self.scheduler.order(Instant::now(), clock) {
-            let claim = claim(self.store.clone(), self.node.clone(), order, self.after.clone());
+            let claim = self.ledger.claim(order, self.after.clone());
             self.claiming = Some(tokio::spawn(claim));
         }
     }
@@ -232,21 +227,26 @@ impl Running {
         let incoming = taken
             .claimed
             .into_iter()
-            .map(|claimed| Incoming {
-                key: claimed.webhook.id.clone(),
-                failures: claimed.webhook.failures,
-                thread: claimed.delivery.last.is_none().then(|| claimed.event.branch.clone()),
-                delivery: Due {
+            .map(|claimed| {
+                let delivery = Due {
                     claimed,
                     rules: Arc::clone(&rules),
-                },
+                };
+                self.ledger.takes(&delivery);
+                let Claimed { webhook, event, .. } = &delivery.claimed;
+                Incoming {
+                    key: webhook.id.clone(),
+                    failures: webhook.failures,
+                    thread: delivery.claimed.first.then(|| event.branch.clone()),
+                    delivery,
+                }
             })
             .collect();
-        let clock = self.store.ambient().now();
+        let clock = self.ambient.now();
         let back = self
             .scheduler
             .claimed(incoming, taken.left, next_due, Instant::now(), clock);
-        self.ends.give_back(back);
+        self.ledger.gives_back(back, &mut self.ends);
     }
 
     fn claim_failed(&mut self, error: &(dyn StdError + 'static)) {
@@ -258,10 +258,10 @@ impl Running {
 
     fn begin_calls(&mut self) {
         for begun in self.scheduler.begin(Instant::now()) {
-            let ambient = self.store.ambient().clone();
-            let delivering = deliver(self.sender.clone(), ambient, begun.delivery, begun.warm);
+            let due = Arc::new(begun.delivery);
+            let delivering = deliver(self.sender.clone(), self.ambient.clone(), Arc::clone(&due), begun.warm);
             let task = self.calls.spawn(delivering);
-            self.callees.insert(task.id(), (begun.key, begun.thread));
+            self.callees.insert(task.id(), (due, begun.thread));
         }
     }
 
@@ -270,31 +270,27 @@ impl Running {
             Ok((id, landed)) => (id, Some(landed)),
             Err(error) => {
                 let error_id = error.id();
-                let error = &error as &dyn StdError;
-                tracing::error!(error, "a webhook call ended badly; its lease will run out");
+                tracing::error!(error = &error as &dyn StdError, "a webhook call ended badly");
                 (error_id, None)
             }
         };
-        let Some((webhook, thread)) = self.callees.remove(&id) else {
+        let Some((due, thread)) = self.callees.remove(&id) else {
             return;
         };
-        let pace = landed.as_ref().map_or(Pace::Slow, |landed| landed.pace);
-        let ambient = self.store.ambient();
-        let now = (Instant::now(), ambient.now());
+        let Landed { completion, pace } = landed.unwrap_or_else(|| due.crashed(&self.ambient));
+        let now = (Instant::now(), self.ambient.now());
+        self.ledger.drops(due.claimed.event.payload.len());
         let back = self
             .scheduler
-            .ended(&webhook, thread.as_ref(), pace, now, random(ambient));
-        self.ends.give_back(back);
-        match landed {
-            Some(landed) => self.ends.completions.push(landed.completion),
-            None => self.scheduler.written(now.0),
-        }
+            .ended(&completion.webhook, thread.as_ref(), pace, now, random(&self.ambient));
+        self.ledger.gives_back(back, &mut self.ends);
+        self.ends.completions.push(completion);
     }
 
     fn begin_write(&mut self) {
         if self.writing.is_none() && !self.ends.is_empty() && self.write_at <= Instant::now() {
             let ends = Arc::new(std::mem::take(&mut self.ends));
-            let write = write(self.store.clone(), self.node.clone(), Arc::clone(&ends));
+            let write = self.ledger.write(Arc::clone(&ends));
             self.writing = Some((ends, tokio::spawn(write)));
         }
     }
@@ -324,11 +320,15 @@ impl Running {
     }
 
     fn are_written(&mut self, ends: &Ends, counted: u64) {
+        self.ledger.wrote(ends);
         let lost = (ends.completions.len() as u64).saturating_sub(counted);
         if lost > 0 {
-            tracing::warn!(lost, "leases of webhook calls were lost, or their webhooks deleted");
+            tracing::warn!(
+                lost,
+                "webhook calls were no longer owed when they ended: their webhooks were deleted, or their leases ran out"
+            );
         }
-        let (now, clock) = (Instant::now(), self.store.ambient().now());
+        let (now, clock) = (Instant::now(), self.ambient.now());
         self.write_pause = FIRST_PAUSE;
         for completion in &ends.completions {
             self.counters.count(completion.outcome);
@@ -349,7 +349,7 @@ impl Running {
             self.claimed(hauled);
         }
         let waiting = self.scheduler.take_waiting();
-        self.ends.give_back(waiting);
+        self.ledger.gives_back(waiting, &mut self.ends);
         let limit = Instant::now() + self.sender.time_limit() + DRAIN_MARGIN;
         while let Ok(Some(ended)) = tokio::time::timeout_at(limit, self.calls.join_next_with_id()).await {
             self.call_ended(ended);
@@ -373,8 +373,7 @@ impl Running {
             let written = write.await;
             self.written((ends, written));
         }
-        let node = self.node.clone();
-        said(self.store.write(move |tx| delivery::release_of(tx, &node)).await);
+        said(self.ledger.releases().await);
     }
 }
 

@@ -80,8 +80,7 @@ struct Thread {
 
 /// A call that begins.
 #[derive(Debug)]
-pub(crate) struct Begun<K, N, T> {
-    pub(crate) key: K,
+pub(crate) struct Begun<N, T> {
     pub(crate) thread: Option<N>,
     pub(crate) warm: bool,
     pub(crate) delivery: T,
@@ -268,9 +267,9 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
     }
 
     /// Takes those whose call begins now, in the order in which they were claimed.
-    pub(crate) fn begin(&mut self, now: Instant) -> Vec<Begun<K, N, T>> {
+    pub(crate) fn begin(&mut self, now: Instant) -> Vec<Begun<N, T>> {
         let mut begun = Vec::new();
-        for (key, lane) in &mut self.by_key {
+        for lane in self.by_key.values_mut() {
             let mut next = 0;
             while lane.flying < lane.flights() && next < lane.waiting.len() {
                 let thread = lane.waiting[next].thread.clone();
@@ -293,7 +292,6 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
                 begun.push((
                     waiting.order,
                     Begun {
-                        key: key.clone(),
                         thread,
                         warm: lane.warm,
                         delivery: waiting.delivery,

@@ -58,6 +58,8 @@ pub(crate) struct Scheduler<K, N, T> {
     /// Whether the last claim left something behind that is due.
     left: bool,
     claiming: bool,
+    /// Whether what is held is so large that nothing more may be claimed.
+    heavy: bool,
     /// Whether there was a wake during the claim that runs: it may have come too late for it.
     woken: bool,
 }
@@ -71,8 +73,14 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
             retry_at: None,
             left: false,
             claiming: false,
+            heavy: false,
             woken: false,
         }
+    }
+
+    /// Says whether what is held is so large that nothing more may be claimed, however many places are free.
+    pub(crate) fn is_heavy(&mut self, heavy: bool) {
+        self.heavy = heavy;
     }
 
     /// Something may be due.
@@ -135,7 +143,7 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
     }
 
     /// The calls to begin now.
-    pub(crate) fn begin(&mut self, now: Instant) -> Vec<Begun<K, N, T>> {
+    pub(crate) fn begin(&mut self, now: Instant) -> Vec<Begun<N, T>> {
         self.lanes.begin(now)
     }
 
@@ -193,6 +201,9 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
     }
 
     fn free(&self) -> usize {
+        if self.heavy {
+            return 0;
+        }
         HELD.saturating_sub(self.lanes.held() + self.unwritten)
     }
 

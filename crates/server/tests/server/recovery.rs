@@ -6,7 +6,7 @@ use std::time::Duration;
 use gatehook_domain::id::{DeliveryId, NodeId, WebhookId};
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::webhook::{Attempt, Delivery, DeliveryStatus, Event, EventKind};
-use gatehook_store::delivery::{self, Claim, Completion, Outcome};
+use gatehook_store::delivery::{self, Claim, Completion, Holder, Outcome};
 use gatehook_store::{StoreError, Tx, project, webhook};
 use serde_json::{Value, json};
 
@@ -80,11 +80,14 @@ fn begin(tx: &mut Tx<'_>) -> Result<Vec<delivery::Claimed>, StoreError> {
     let now = tx.ambient().now();
     let node = node();
     let claim = Claim {
-        node: &node,
+        holder: Holder::Lease {
+            node: &node,
+            until: now.plus(Duration::from_mins(1)),
+        },
         now,
-        lease_until: now.plus(Duration::from_mins(1)),
         limit: 10,
         again: 10,
+        bytes: 1 << 20,
         room: &|_, _| 10,
         after: None,
     };
@@ -98,10 +101,11 @@ async fn call(server: &TestServer, http_status: u16, outcome: Outcome) -> usize 
         let ends: Vec<Completion> = begin(tx)?
             .into_iter()
             .map(|claimed| Completion {
-                delivery: claimed.delivery.id,
-                webhook: claimed.webhook.id,
+                delivery: claimed.id,
+                webhook: claimed.webhook.id.clone(),
+                url: None,
                 attempt: Attempt {
-                    number: claimed.delivery.attempts,
+                    number: claimed.number,
                     at,
                     duration_ms: 7,
                     http_status: Some(http_status),
@@ -110,7 +114,7 @@ async fn call(server: &TestServer, http_status: u16, outcome: Outcome) -> usize 
                 outcome,
             })
             .collect();
-        delivery::complete_many(tx, &node(), &ends)?;
+        delivery::complete_many(tx, Some(&node()), &ends)?;
         Ok(ends.len())
     };
     server.test.store.write(made).await.unwrap()

@@ -1,34 +1,56 @@
 //! Taking what is due, fairly: webhook by webhook, first attempts before others.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod statements;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use gatehook_domain::Timestamp;
 use gatehook_domain::id::{DeliveryId, EventId, NodeId, WebhookId};
-use gatehook_domain::webhook::{Delivery, Event, Webhook};
+use gatehook_domain::webhook::{Event, Webhook};
 
-use super::{read, read_event};
+use self::statements::{due_hooks, due_text, expire_text, lease_text};
+use super::read_event;
 use crate::error::StoreError;
 use crate::params;
 use crate::sql::{LIST, Sql};
-use crate::tx::{Engine, Tx};
+use crate::tx::Tx;
 use crate::value::Row;
 use crate::webhook;
 
-/// How many webhooks are looked up at once.
-const HOOKS: i64 = 128;
+/// What a process has taken and not ended, by webhook.
+pub type Held = HashMap<WebhookId, HashSet<DeliveryId>>;
 
-/// What a node wants to take.
+/// How others are kept from what is taken.
+#[derive(Debug, Clone, Copy)]
+pub enum Holder<'a> {
+    /// By a lease that is written down: several nodes take from one database. Each counts the attempt that begins.
+    Lease {
+        /// Who takes it.
+        node: &'a NodeId,
+        /// How long it is the node's.
+        until: Timestamp,
+    },
+    /// By the memory of the only process that uses the database, which has these already. Nothing is written: the
+    /// attempt is counted when it ends, and what the process forgets when it dies is due as it was.
+    Memory {
+        /// What it has.
+        held: &'a Held,
+    },
+}
+
+/// What is to be taken.
 pub struct Claim<'a> {
-    /// Who takes it.
-    pub node: &'a NodeId,
+    /// For whom.
+    pub holder: Holder<'a>,
     /// What is due by then.
     pub now: Timestamp,
-    /// How long it is the node's.
-    pub lease_until: Timestamp,
     /// At most so many in all.
     pub limit: usize,
     /// At most so many of them that are no first attempts.
     pub again: usize,
+    /// At most so many bytes of payloads, but one delivery in any case.
+    pub bytes: usize,
     /// At most so many of one webhook, told from its id and its failures in a row; 0 leaves it out.
     pub room: &'a dyn Fn(&WebhookId, i64) -> usize,
     /// The webhook behind which to begin, so that every webhook gets its turn.
@@ -38,14 +60,20 @@ pub struct Claim<'a> {
 /// A delivery that was taken, with what is needed to send it.
 #[derive(Debug, Clone)]
 pub struct Claimed {
-    /// The delivery; its attempts include the one that begins now.
-    pub delivery: Delivery,
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Which attempt begins now, counted from 1.
+    pub number: i64,
+    /// Which one it is since the event or since the delivery was last sent again by hand, counted from 1.
+    pub number_of_round: i64,
+    /// Whether none has ended before.
+    pub first: bool,
+    /// What the delivery shows as its URL.
+    pub shown_url: String,
     /// What happened.
-    pub event: Event,
-    /// Whom it goes to.
-    pub webhook: Webhook,
-    /// Which attempt this is since the event or since it was last sent again by hand, counted from 1.
-    pub attempt_of_round: i64,
+    pub event: Arc<Event>,
+    /// Whom it goes to, as it is now.
+    pub webhook: Arc<Webhook>,
 }
 
 /// What was taken.
@@ -59,28 +87,24 @@ pub struct Taken {
     pub last: Option<WebhookId>,
 }
 
-/// Takes deliveries that are due and that nobody is at. They are leased to the node, and an attempt of each is counted.
-/// The URL that a delivery shows becomes the one its webhook has now. Paused webhooks are left out.
+/// Takes deliveries that are due and that nobody is at. Paused webhooks are left out.
 ///
 /// The cost follows the number of webhooks that something is owed to and what is taken, not the backlog.
 pub fn claim(tx: &mut Tx<'_>, claim: &Claim<'_>) -> Result<Taken, StoreError> {
-    expire(tx, claim.now)?;
+    if matches!(claim.holder, Holder::Lease { .. }) {
+        expire(tx, claim.now)?;
+    }
     let mut taking = Taking {
         claim,
-        taken: BTreeMap::new(),
-        ids: Vec::new(),
+        taken: HashMap::new(),
+        owed: Vec::new(),
         left: false,
         last: None,
     };
     taking.go_round(tx, Class::First, claim.limit)?;
-    let again = claim.again.min(claim.limit - taking.ids.len());
+    let again = claim.again.min(claim.limit - taking.owed.len());
     taking.go_round(tx, Class::Again, again)?;
-    let Taking { ids, left, last, .. } = taking;
-    Ok(Taken {
-        claimed: accompany(tx, &ids)?,
-        left,
-        last,
-    })
+    taking.accompanied(tx)
 }
 
 /// Gives back what `node` has claimed and has not begun; the attempts do not count.
@@ -95,23 +119,11 @@ pub fn give_back(tx: &mut Tx<'_>, node: &NodeId, ids: &[DeliveryId]) -> Result<u
 
 /// Frees what dead nodes have.
 fn expire(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), StoreError> {
-    // Engine fragment: on PostgreSQL several nodes do this at the same time.
-    let expire = match tx.engine() {
-        Engine::Sqlite => {
-            "UPDATE delivery SET owner = NULL, lease_until = NULL
-              WHERE id IN (SELECT id FROM delivery WHERE owner IS NOT NULL AND lease_until <= $1)"
-        }
-        Engine::Postgres => {
-            "UPDATE delivery SET owner = NULL, lease_until = NULL
-              WHERE id IN (SELECT id FROM delivery WHERE owner IS NOT NULL AND lease_until <= $1
-                              FOR UPDATE SKIP LOCKED)"
-        }
-    };
-    tx.execute(expire, &params![now])?;
+    tx.execute(expire_text(tx.engine()), &params![now])?;
     Ok(())
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
     /// No attempt has ended yet.
     First,
@@ -119,11 +131,23 @@ enum Class {
     Again,
 }
 
+/// A delivery without what belongs to it.
+struct Owed {
+    id: DeliveryId,
+    event: EventId,
+    webhook: WebhookId,
+    class: Class,
+    due_at: Timestamp,
+    number: i64,
+    earlier: i64,
+    shown_url: String,
+}
+
 struct Taking<'a, 'c> {
     claim: &'a Claim<'c>,
-    /// How many were taken of each webhook.
-    taken: BTreeMap<WebhookId, usize>,
-    ids: Vec<DeliveryId>,
+    /// What was taken of each webhook.
+    taken: HashMap<WebhookId, HashSet<DeliveryId>>,
+    owed: Vec<Owed>,
     left: bool,
     last: Option<WebhookId>,
 }
@@ -177,9 +201,14 @@ impl Taking<'_, '_> {
                 if !is_due {
                     continue;
                 }
-                let room = (self.claim.room)(&id, failures).saturating_sub(self.taken.get(&id).copied().unwrap_or(0));
+                let taken = self.taken.get(&id).map_or(0, HashSet::len);
+                let room = (self.claim.room)(&id, failures).saturating_sub(taken);
                 if room == 0 {
                     self.left = true;
+                    continue;
+                }
+                if self.has(&id) > 0 && self.due(tx, class, &id, 1)?.is_empty() {
+                    // All that is due is held already; it must not use up the place of another webhook.
                     continue;
                 }
                 if found.len() == limit {
@@ -188,7 +217,7 @@ impl Taking<'_, '_> {
                 }
                 found.push((id, room));
             }
-            if (rows.len() as i64) < HOOKS {
+            if (rows.len() as i64) < statements::HOOKS {
                 if wrapped {
                     return Ok(found);
                 }
@@ -199,160 +228,141 @@ impl Taking<'_, '_> {
     }
 
     fn take(&mut self, tx: &mut Tx<'_>, class: Class, hook: &WebhookId, limit: usize) -> Result<usize, StoreError> {
-        let claim = self.claim;
-        let take = take_text(tx.engine(), class);
-        let rows = tx.query(
-            take,
-            &params![claim.node, claim.lease_until, hook, claim.now, limit as i64],
-        )?;
-        for row in &rows {
-            self.ids.push(row.get(0)?);
-        }
-        if !rows.is_empty() {
-            *self.taken.entry(hook.clone()).or_default() += rows.len();
+        let found = match self.claim.holder {
+            Holder::Lease { node, until } => {
+                let text = lease_text(tx.engine(), class);
+                let rows = tx.query(text, &params![node, until, hook, self.claim.now, limit as i64])?;
+                rows.iter()
+                    .map(|row| read_owed(row, hook, class))
+                    .collect::<Result<Vec<_>, _>>()?
+            }
+            Holder::Memory { .. } => self.due(tx, class, hook, limit)?,
+        };
+        if !found.is_empty() {
+            let taken = self.taken.entry(hook.clone()).or_default();
+            taken.extend(found.iter().map(|owed| owed.id.clone()));
             self.last = Some(hook.clone());
         }
-        Ok(rows.len())
+        let count = found.len();
+        self.owed.extend(found);
+        Ok(count)
     }
-}
 
-/// The text of [`due_hooks`] for an index and for what `last_attempt` is.
-macro_rules! due_hooks_text {
-    ($index:literal, $last_attempt:literal) => {
-        concat!(
-            "WITH RECURSIVE hook(id, step) AS (
-                 SELECT MIN(webhook_id), CAST(1 AS BIGINT) FROM delivery ",
-            $index,
-            " WHERE status = 'PENDING' AND owner IS NULL AND last_attempt ",
-            $last_attempt,
-            " AND webhook_id > $1
-                  UNION ALL
-                 SELECT (SELECT MIN(d.webhook_id) FROM delivery d ",
-            $index,
-            " WHERE d.status = 'PENDING' AND d.owner IS NULL AND d.last_attempt ",
-            $last_attempt,
-            " AND d.webhook_id > hook.id), hook.step + 1
-                   FROM hook WHERE hook.id IS NOT NULL AND hook.step < $3)
-             SELECT w.id, w.failures, NOT w.paused AND EXISTS (
-                        SELECT 1 FROM delivery d ",
-            $index,
-            " WHERE d.status = 'PENDING' AND d.owner IS NULL AND d.last_attempt ",
-            $last_attempt,
-            " AND d.webhook_id = hook.id AND d.due_at <= $2) AS is_due
-               FROM hook CROSS JOIN webhook w WHERE w.id = hook.id
-              ORDER BY w.id"
-        )
-    };
-}
-
-/// The next webhooks after one, by id, that something is owed to, with their failures and whether it is due and they are
-/// not paused. The recursion jumps from webhook to webhook in the index, so that a large backlog costs no more than a
-/// small one.
-fn due_hooks(tx: &mut Tx<'_>, class: Class, after: &str, now: Timestamp) -> Result<Vec<Row>, StoreError> {
-    // Engine fragment: once SQLite has statistics, it prefers the index of all deliveries of a webhook and passes over
-    // those that have ended, one by one.
-    let text = match (tx.engine(), class) {
-        (Engine::Sqlite, Class::First) => due_hooks_text!("INDEXED BY delivery_fresh", "IS NULL"),
-        (Engine::Sqlite, Class::Again) => due_hooks_text!("INDEXED BY delivery_again", "IS NOT NULL"),
-        (Engine::Postgres, Class::First) => due_hooks_text!("", "IS NULL"),
-        (Engine::Postgres, Class::Again) => due_hooks_text!("", "IS NOT NULL"),
-    };
-    tx.query(text, &params![after, now, HOOKS])
-}
-
-/// Engine fragments: on PostgreSQL several nodes claim at the same time, and each passes over what another takes.
-fn take_text(engine: Engine, class: Class) -> &'static str {
-    match (engine, class) {
-        (Engine::Sqlite, Class::First) => {
-            "UPDATE delivery SET owner = $1, lease_until = $2, attempts = attempts + 1
-              WHERE id IN (SELECT id FROM delivery
-                            WHERE status = 'PENDING' AND owner IS NULL AND last_attempt IS NULL
-                              AND webhook_id = $3 AND due_at <= $4
-                            ORDER BY due_at, id LIMIT $5)
-             RETURNING id"
-        }
-        (Engine::Sqlite, Class::Again) => {
-            "UPDATE delivery SET owner = $1, lease_until = $2, attempts = attempts + 1
-              WHERE id IN (SELECT id FROM delivery
-                            WHERE status = 'PENDING' AND owner IS NULL AND last_attempt IS NOT NULL
-                              AND webhook_id = $3 AND due_at <= $4
-                            ORDER BY due_at, id LIMIT $5)
-             RETURNING id"
-        }
-        (Engine::Postgres, Class::First) => {
-            "UPDATE delivery SET owner = $1, lease_until = $2, attempts = attempts + 1
-              WHERE id IN (SELECT id FROM delivery
-                            WHERE status = 'PENDING' AND owner IS NULL AND last_attempt IS NULL
-                              AND webhook_id = $3 AND due_at <= $4
-                            ORDER BY due_at, id LIMIT $5
-                              FOR UPDATE SKIP LOCKED)
-             RETURNING id"
-        }
-        (Engine::Postgres, Class::Again) => {
-            "UPDATE delivery SET owner = $1, lease_until = $2, attempts = attempts + 1
-              WHERE id IN (SELECT id FROM delivery
-                            WHERE status = 'PENDING' AND owner IS NULL AND last_attempt IS NOT NULL
-                              AND webhook_id = $3 AND due_at <= $4
-                            ORDER BY due_at, id LIMIT $5
-                              FOR UPDATE SKIP LOCKED)
-             RETURNING id"
+    /// How many deliveries to a webhook are held, as far as nothing was written about that.
+    fn has(&self, hook: &WebhookId) -> usize {
+        match self.claim.holder {
+            Holder::Lease { .. } => 0,
+            Holder::Memory { held } => {
+                held.get(hook).map_or(0, HashSet::len) + self.taken.get(hook).map_or(0, HashSet::len)
+            }
         }
     }
-}
 
-/// Reads what was taken, with events and webhooks, and lets each delivery show its webhook's present URL.
-fn accompany(tx: &mut Tx<'_>, ids: &[DeliveryId]) -> Result<Vec<Claimed>, StoreError> {
-    let mut found: Vec<(Delivery, i64)> = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(LIST) {
-        let rows = Sql::new(
-            "SELECT d.id, d.event_id, d.webhook_id, d.project_id, d.task_id, d.name, d.url, d.status, d.due_at,
-                    d.attempts, d.created_at, a.number, a.at, a.duration_ms, a.http_status, a.error, d.earlier_attempts
-               FROM delivery d LEFT JOIN delivery_attempt a ON a.delivery_id = d.id AND a.number = d.last_attempt
-              WHERE d.id IN ",
-        )
-        .list(chunk)
-        .query(tx)?;
-        for row in &rows {
-            found.push((read(row)?, row.get(16)?));
-        }
-    }
-    // First attempts first, as they were taken, and each class as it became due.
-    found.sort_by(|(one, _), (other, _)| {
-        (one.last.is_some(), one.due_at, &one.id).cmp(&(other.last.is_some(), other.due_at, &other.id))
-    });
-    let hooks: BTreeSet<&WebhookId> = found.iter().map(|(delivery, _)| &delivery.webhook).collect();
-    let webhooks: BTreeMap<WebhookId, Webhook> = webhook::by_ids(tx, hooks)?
-        .into_iter()
-        .map(|webhook| (webhook.id.clone(), webhook))
-        .collect();
-    let events = events(tx, found.iter().map(|(delivery, _)| &delivery.event).collect())?;
-    let mut claimed = Vec::with_capacity(found.len());
-    for (mut delivery, earlier) in found {
-        // Foreign keys see to it that both are there.
-        let (Some(webhook), Some(event)) = (webhooks.get(&delivery.webhook), events.get(&delivery.event)) else {
-            continue;
+    /// The first deliveries to a webhook that are due and not held, at most `limit`.
+    fn due(&self, tx: &mut Tx<'_>, class: Class, hook: &WebhookId, limit: usize) -> Result<Vec<Owed>, StoreError> {
+        let Holder::Memory { held } = self.claim.holder else {
+            return Ok(Vec::new());
         };
-        let shown = webhook.url.masked();
-        if delivery.url != shown {
-            tx.execute(
-                "UPDATE delivery SET url = $2 WHERE id = $1",
-                &params![delivery.id, shown],
-            )?;
-            delivery.url = shown;
+        let (held, taken) = (held.get(hook), self.taken.get(hook));
+        // What is held stands before the rest, or somewhere in it; so enough are read.
+        let read = (limit + self.has(hook)) as i64;
+        let rows = tx.query(due_text(tx.engine(), class), &params![hook, self.claim.now, read])?;
+        let mut found = Vec::with_capacity(limit);
+        for row in &rows {
+            let id: DeliveryId = row.get(0)?;
+            if [held, taken].into_iter().flatten().any(|ids| ids.contains(&id)) {
+                continue;
+            }
+            found.push(read_owed(row, hook, class)?);
+            if found.len() == limit {
+                break;
+            }
         }
-        claimed.push(Claimed {
-            attempt_of_round: delivery.attempts - earlier,
-            delivery,
-            event: event.clone(),
-            webhook: webhook.clone(),
-        });
+        Ok(found)
     }
-    Ok(claimed)
+
+    /// What was taken, with events and webhooks, as far as their size allows.
+    fn accompanied(mut self, tx: &mut Tx<'_>) -> Result<Taken, StoreError> {
+        let mut owed = std::mem::take(&mut self.owed);
+        // First attempts first, as they were taken, and each class as it became due.
+        owed.sort_by(|one, other| (one.class, one.due_at, &one.id).cmp(&(other.class, other.due_at, &other.id)));
+        let sizes = sizes(tx, &owed)?;
+        let mut bytes = 0;
+        let fits = owed.iter().take_while(|owed| {
+            let size = sizes.get(&owed.event).copied().unwrap_or(0);
+            let fits = bytes == 0 || size <= self.claim.bytes.saturating_sub(bytes);
+            bytes = bytes.saturating_add(size);
+            fits
+        });
+        let back = owed.split_off(fits.count());
+        if let (Holder::Lease { node, .. }, false) = (self.claim.holder, back.is_empty()) {
+            let ids: Vec<DeliveryId> = back.iter().map(|owed| owed.id.clone()).collect();
+            give_back(tx, node, &ids)?;
+        }
+        let hooks: BTreeSet<&WebhookId> = owed.iter().map(|owed| &owed.webhook).collect();
+        let webhooks: HashMap<WebhookId, Arc<Webhook>> = webhook::by_ids(tx, hooks)?
+            .into_iter()
+            .map(|webhook| (webhook.id.clone(), Arc::new(webhook)))
+            .collect();
+        let events = events(tx, owed.iter().map(|owed| &owed.event).collect())?;
+        let claimed = owed.into_iter().filter_map(|owed| {
+            // Foreign keys see to it that both are there.
+            Some(Claimed {
+                webhook: Arc::clone(webhooks.get(&owed.webhook)?),
+                event: Arc::clone(events.get(&owed.event)?),
+                id: owed.id,
+                number: owed.number,
+                number_of_round: owed.number - owed.earlier,
+                first: owed.class == Class::First,
+                shown_url: owed.shown_url,
+            })
+        });
+        Ok(Taken {
+            claimed: claimed.collect(),
+            left: self.left || !back.is_empty(),
+            last: self.last,
+        })
+    }
 }
 
-fn events(tx: &mut Tx<'_>, ids: BTreeSet<&EventId>) -> Result<BTreeMap<EventId, Event>, StoreError> {
+/// Reads `id, event_id, due_at, number, earlier_attempts, url`.
+fn read_owed(row: &Row, webhook: &WebhookId, class: Class) -> Result<Owed, StoreError> {
+    Ok(Owed {
+        id: row.get(0)?,
+        event: row.get(1)?,
+        webhook: webhook.clone(),
+        class,
+        due_at: row.get(2)?,
+        number: row.get(3)?,
+        earlier: row.get(4)?,
+        shown_url: row.get(5)?,
+    })
+}
+
+/// How many bytes the payloads of the events have.
+fn sizes(tx: &mut Tx<'_>, owed: &[Owed]) -> Result<HashMap<EventId, usize>, StoreError> {
+    let ids: Vec<&EventId> = owed
+        .iter()
+        .map(|owed| &owed.event)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let mut sizes = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(LIST) {
+        let rows = Sql::new("SELECT id, CAST(LENGTH(payload) AS BIGINT) FROM webhook_event WHERE id IN ")
+            .list(chunk)
+            .query(tx)?;
+        for row in &rows {
+            let size: i64 = row.get(1)?;
+            sizes.insert(row.get(0)?, usize::try_from(size).unwrap_or(usize::MAX));
+        }
+    }
+    Ok(sizes)
+}
+
+fn events(tx: &mut Tx<'_>, ids: BTreeSet<&EventId>) -> Result<HashMap<EventId, Arc<Event>>, StoreError> {
     let ids: Vec<&EventId> = ids.into_iter().collect();
-    let mut events = BTreeMap::new();
+    let mut events = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(LIST) {
         let rows = Sql::new(
             "SELECT id, project_id, project_key, branch_id, kind, task_id, analysis_id, payload, created_at
@@ -362,7 +372,7 @@ fn events(tx: &mut Tx<'_>, ids: BTreeSet<&EventId>) -> Result<BTreeMap<EventId, 
         .query(tx)?;
         for row in &rows {
             let event = read_event(row)?;
-            events.insert(event.id.clone(), event);
+            events.insert(event.id.clone(), Arc::new(event));
         }
     }
     Ok(events)

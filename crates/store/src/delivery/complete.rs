@@ -34,6 +34,8 @@ pub struct Completion {
     pub delivery: DeliveryId,
     /// Whom it goes to.
     pub webhook: WebhookId,
+    /// The URL that the delivery shows from now on, credentials masked; none when it shows the right one.
+    pub url: Option<String>,
     /// What came of it.
     pub attempt: Attempt,
     /// What comes next.
@@ -41,9 +43,10 @@ pub struct Completion {
 }
 
 /// Writes down the ends of attempts, in the order in which they ended: each attempt, where its delivery stands now, and
-/// what that says about the webhooks' health. Gives how many were written: an end does not count when `node` no longer
-/// has the delivery, or has begun another attempt of it since.
-pub fn complete_many(tx: &mut Tx<'_>, node: &NodeId, completions: &[Completion]) -> Result<u64, StoreError> {
+/// what that says about the webhooks' health. Gives how many were written: an end does not count when the delivery is no
+/// longer owed, `node` no longer has it, or another attempt of it was begun since. Without a `node`, whoever took the
+/// deliveries holds them in memory ([`Holder::Memory`](super::Holder::Memory)), and the attempts are counted now.
+pub fn complete_many(tx: &mut Tx<'_>, node: Option<&NodeId>, completions: &[Completion]) -> Result<u64, StoreError> {
     let mut held: BTreeSet<DeliveryId> = BTreeSet::new();
     // Most are first attempts that arrived, so those of one number end with one statement.
     let mut ends: BTreeMap<(i64, DeliveryStatus), Vec<&DeliveryId>> = BTreeMap::new();
@@ -52,12 +55,9 @@ pub fn complete_many(tx: &mut Tx<'_>, node: &NodeId, completions: &[Completion])
             Outcome::Delivered => DeliveryStatus::Delivered,
             Outcome::Failed => DeliveryStatus::Failed,
             Outcome::RetryAt(moment) => {
-                let changed = tx.execute(
-                    "UPDATE delivery SET due_at = $4, last_attempt = $3, owner = NULL, lease_until = NULL
-                      WHERE id = $1 AND owner = $2 AND attempts = $3",
-                    &params![completion.delivery, node, completion.attempt.number, moment],
-                )?;
-                if changed > 0 {
+                let mut sql = Sql::new("UPDATE delivery SET due_at = ");
+                sql.bind(moment);
+                if end(sql, node, completion.attempt.number, &[&completion.delivery]).execute(tx)? > 0 {
                     held.insert(completion.delivery.clone());
                 }
                 continue;
@@ -70,18 +70,8 @@ pub fn complete_many(tx: &mut Tx<'_>, node: &NodeId, completions: &[Completion])
     for ((number, status), ids) in ends {
         for ids in ids.chunks(LIST) {
             let mut sql = Sql::new("UPDATE delivery SET status = ");
-            sql.bind(status.as_str())
-                .push(", due_at = NULL, last_attempt = ")
-                .bind(number);
-            sql.push(", owner = NULL, lease_until = NULL")
-                .and("owner = ")
-                .bind(node);
-            sql.and("attempts = ")
-                .bind(number)
-                .and("id IN ")
-                .list(ids)
-                .push(" RETURNING id");
-            for row in sql.query(tx)? {
+            sql.bind(status.as_str()).push(", due_at = NULL");
+            for row in end(sql, node, number, ids).push(" RETURNING id").query(tx)? {
                 held.insert(row.get(0)?);
             }
         }
@@ -91,15 +81,37 @@ pub fn complete_many(tx: &mut Tx<'_>, node: &NodeId, completions: &[Completion])
         .filter(|completion| held.contains(&completion.delivery))
         .collect();
     insert_attempts(tx, &counted)?;
+    for completion in &counted {
+        if let Some(url) = &completion.url {
+            tx.execute(
+                "UPDATE delivery SET url = $2 WHERE id = $1",
+                &params![completion.delivery, url],
+            )?;
+        }
+    }
     for (id, health) in healths(&counted) {
         webhook::note(tx, id, &health)?;
     }
     Ok(counted.len() as u64)
 }
 
-/// [`complete_many`] of one; false when it does not count.
-pub fn complete(tx: &mut Tx<'_>, node: &NodeId, completion: &Completion) -> Result<bool, StoreError> {
-    Ok(complete_many(tx, node, std::slice::from_ref(completion))? > 0)
+/// The rest of the statement that ends attempts of one number, as far as they are still at their deliveries.
+fn end(mut sql: Sql, node: Option<&NodeId>, number: i64, ids: &[&DeliveryId]) -> Sql {
+    sql.push(", last_attempt = ")
+        .bind(number)
+        .push(", attempts = ")
+        .bind(number);
+    if let Some(node) = node {
+        sql.push(", owner = NULL, lease_until = NULL")
+            .and("owner = ")
+            .bind(node);
+        sql.and("attempts = ").bind(number);
+    } else {
+        sql.and("status = 'PENDING'").and("owner IS NULL");
+        sql.and("attempts = ").bind(number - 1);
+    }
+    sql.and("id IN ").list(ids.iter().copied());
+    sql
 }
 
 fn insert_attempts(tx: &mut Tx<'_>, completions: &[&Completion]) -> Result<(), StoreError> {

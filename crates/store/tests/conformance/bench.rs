@@ -14,7 +14,7 @@ use gatehook_domain::rule::{CleanCodeAttribute, RuleKey};
 use gatehook_domain::task::{Task, TaskStatus};
 use gatehook_domain::user::User;
 use gatehook_domain::webhook::{Attempt, Delivery, DeliveryStatus, Event, EventKind, Webhook, WebhookUrl};
-use gatehook_store::delivery::{Claim, Claimed, Completion, Outcome};
+use gatehook_store::delivery::{Claim, Claimed, Completion, Holder, Outcome};
 use gatehook_store::testing::{self, TestStore};
 use gatehook_store::{Engine, Store, StoreError, Tx, branch, component, delivery, project, user, webhook};
 
@@ -292,12 +292,18 @@ pub(crate) fn take(
     until: i64,
     limit: usize,
 ) -> Result<Vec<Claimed>, StoreError> {
+    let holder = Holder::Lease { node, until: at(until) };
+    take_as(tx, holder, now, limit)
+}
+
+/// Takes what is due at `now`, at most `limit`.
+pub(crate) fn take_as(tx: &mut Tx<'_>, holder: Holder<'_>, now: i64, limit: usize) -> Result<Vec<Claimed>, StoreError> {
     let claim = Claim {
-        node,
+        holder,
         now: at(now),
-        lease_until: at(until),
         limit,
         again: limit,
+        bytes: 1 << 20,
         room: &|_, _| limit,
         after: None,
     };
@@ -315,10 +321,11 @@ pub(crate) fn end(
     let completion = Completion {
         delivery: delivery.clone(),
         webhook: id("webhook-ci"),
+        url: None,
         attempt: attempt.clone(),
         outcome,
     };
-    delivery::complete(tx, node, &completion)
+    Ok(delivery::complete_many(tx, Some(node), &[completion])? > 0)
 }
 
 /// Runs `work` on so many threads at once and gives their answers.

@@ -46,7 +46,7 @@ fn a_delivery_is_claimed_by_one_node_only(bench: &Bench) {
             if found.is_empty() {
                 return mine;
             }
-            mine.extend(found.into_iter().map(|claimed| claimed.delivery.id.to_string()));
+            mine.extend(found.into_iter().map(|claimed| claimed.id.to_string()));
         }
     })
     .concat();
@@ -54,7 +54,7 @@ fn a_delivery_is_claimed_by_one_node_only(bench: &Bench) {
     claimed.extend(bench.write(|tx| {
         Ok(take(tx, &node(9), 1, 1000, 100)?
             .into_iter()
-            .map(|claimed| claimed.delivery.id.to_string())
+            .map(|claimed| claimed.id.to_string())
             .collect::<Vec<_>>())
     }));
     claimed.sort();

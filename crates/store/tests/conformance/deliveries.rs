@@ -1,9 +1,11 @@
 use gatehook_domain::id::{NodeId, WebhookId};
-use gatehook_domain::webhook::{Attempt, DeliveryStatus, Webhook, WebhookUrl};
-use gatehook_store::delivery::{Backlog, Claim, Claimed, Completion, DeliveryFilter, Outcome};
+use gatehook_domain::webhook::{Attempt, DeliveryStatus, Event, Webhook, WebhookUrl};
+use gatehook_store::delivery::{Backlog, Claim, Completion, DeliveryFilter, Held, Holder, Outcome};
 use gatehook_store::{StoreError, Tx, delivery, webhook};
 
-use crate::bench::{Done, at, end, id, keep_deliveries, keep_project, keep_webhook, new_delivery, new_event, take};
+use crate::bench::{
+    Done, at, end, id, keep_deliveries, keep_project, keep_webhook, new_delivery, new_event, take, take_as,
+};
 
 crate::on_both! {
     what_is_due_is_claimed_once_the_longest_due_first
@@ -24,6 +26,10 @@ crate::on_both! {
     what_failed_is_sent_again_since_a_moment
     what_ended_in_a_window_is_counted_and_sent_again
     the_backlog_is_what_is_owed_and_not_paused
+    what_a_process_remembers_to_have_is_not_given_out_again
+    what_is_held_in_memory_does_not_stand_before_other_webhooks
+    an_attempt_held_in_memory_counts_when_it_ends_and_only_once
+    a_claim_takes_no_more_bytes_than_it_may
 }
 
 fn nodes() -> (NodeId, NodeId) {
@@ -47,10 +53,7 @@ fn attempt(number: i64, http_status: Option<u16>) -> Attempt {
 
 fn claimed(tx: &mut Tx<'_>, node: &NodeId, now: i64, limit: usize) -> Result<Vec<String>, StoreError> {
     let found = take(tx, node, now, now + 100, limit)?;
-    Ok(found
-        .into_iter()
-        .map(|claimed| claimed.delivery.id.to_string())
-        .collect())
+    Ok(found.into_iter().map(|claimed| claimed.id.to_string()).collect())
 }
 
 fn what_is_due_is_claimed_once_the_longest_due_first(tx: &mut Tx<'_>) -> Done {
@@ -69,29 +72,30 @@ fn a_claim_brings_the_event_and_the_webhook_as_it_is_now(tx: &mut Tx<'_>) -> Don
     let (project, hook) = keep_deliveries(tx, &[at(0)])?;
     let moved = Webhook {
         url: WebhookUrl::parse("https://u:p@moved.example/").unwrap(),
-        ..hook
+        ..hook.clone()
     };
     webhook::update(tx, &moved)?;
-    let Claimed {
-        delivery,
-        event,
-        webhook,
-        attempt_of_round,
-    } = take(tx, &one, 1, 100, 10)?.remove(0);
-    assert_eq!(attempt_of_round, 1);
-    assert_eq!(
-        (delivery.attempts, delivery.status, delivery.due_at),
-        (1, DeliveryStatus::Pending, Some(at(0)))
-    );
-    assert_eq!(
-        (delivery.url.as_str(), delivery.name.as_str()),
-        ("https://*:*@moved.example/", "ci")
-    );
-    assert_eq!(webhook.url.expose(), "https://u:p@moved.example/");
+    let taken = take(tx, &one, 1, 100, 10)?.remove(0);
+    assert_eq!((taken.number, taken.number_of_round, taken.first), (1, 1, true));
+    assert_eq!(taken.shown_url, hook.url.masked());
+    assert_eq!(taken.webhook.url.expose(), "https://u:p@moved.example/");
+    let event = Event::clone(&taken.event);
     assert_eq!(event, new_event("event", &project, at(0)));
     assert_eq!(delivery::event(tx, &event.id)?, Some(event));
-    assert_eq!(delivery::by_id(tx, &delivery.id)?, Some(delivery));
     assert_eq!(delivery::event(tx, &id("gone"))?, None);
+    let sent = Completion {
+        delivery: taken.id.clone(),
+        webhook: hook.id,
+        url: Some(moved.url.masked()),
+        attempt: attempt(1, Some(200)),
+        outcome: Outcome::Delivered,
+    };
+    assert_eq!(delivery::complete_many(tx, Some(&one), &[sent])?, 1);
+    let shown = delivery::by_id(tx, &taken.id)?.unwrap();
+    assert_eq!(
+        (shown.url.as_str(), shown.name.as_str()),
+        ("https://*:*@moved.example/", "ci")
+    );
     Ok(())
 }
 
@@ -139,8 +143,9 @@ fn a_retry_is_due_when_it_was_said(tx: &mut Tx<'_>) -> Done {
     );
     assert_eq!(claimed(tx, &one, 59, 10)?.len(), 0);
     let found = take(tx, &one, 60, 100, 10)?;
+    assert_eq!((found[0].number, found[0].first), (2, false));
     assert_eq!(
-        found[0].delivery.last,
+        delivery::by_id(tx, &delivery)?.unwrap().last,
         Some(attempt(1, None)),
         "what came of the attempt before is known meanwhile"
     );
@@ -180,11 +185,7 @@ fn a_delivery_that_ended_can_be_tried_again(tx: &mut Tx<'_>) -> Done {
     assert!(delivery::redeliver(tx, &delivery)?);
     let now = tx.now().as_millis();
     let again = take(tx, &one, now, now + 100, 1)?.remove(0);
-    assert_eq!(
-        (again.delivery.attempts, again.attempt_of_round),
-        (2, 1),
-        "its retries begin anew"
-    );
+    assert_eq!((again.number, again.number_of_round), (2, 1), "its retries begin anew");
     assert!(end(tx, &delivery, &one, &attempt(2, Some(200)), Outcome::Delivered)?);
     Ok(())
 }
@@ -270,20 +271,19 @@ fn fairly(
     after: Option<&WebhookId>,
 ) -> Result<(Vec<String>, bool, Option<WebhookId>), StoreError> {
     let claim = Claim {
-        node: &id("node-1"),
+        holder: Holder::Lease {
+            node: &id("node-1"),
+            until: at(2000),
+        },
         now: at(1000),
-        lease_until: at(2000),
         limit,
         again,
+        bytes: 1 << 20,
         room,
         after,
     };
     let taken = delivery::claim(tx, &claim)?;
-    let mut ids: Vec<String> = taken
-        .claimed
-        .iter()
-        .map(|claimed| claimed.delivery.id.to_string())
-        .collect();
+    let mut ids: Vec<String> = taken.claimed.iter().map(|claimed| claimed.id.to_string()).collect();
     ids.sort();
     Ok((ids, taken.left, taken.last))
 }
@@ -394,6 +394,7 @@ fn ends_are_written_together_and_tell_the_webhooks_health(tx: &mut Tx<'_>) -> Do
     let completion = |number: usize, attempt: Attempt, outcome| Completion {
         delivery: id(&format!("delivery-{number}")),
         webhook: hook.id.clone(),
+        url: None,
         attempt,
         outcome,
     };
@@ -412,7 +413,7 @@ fn ends_are_written_together_and_tell_the_webhooks_health(tx: &mut Tx<'_>) -> Do
         completion(4, begun(9, Some(200)), Outcome::Delivered),
     ];
     assert_eq!(
-        delivery::complete_many(tx, &one, &ends)?,
+        delivery::complete_many(tx, Some(&one), &ends)?,
         3,
         "the last one is another node's"
     );
@@ -430,7 +431,7 @@ fn ends_are_written_together_and_tell_the_webhooks_health(tx: &mut Tx<'_>) -> Do
         assert_eq!(delivery::attempts(tx, &id)?.len(), attempts, "{id}");
     }
     let more = [completion(3, begun(20, Some(503)), Outcome::RetryAt(at(50)))];
-    assert_eq!(delivery::complete_many(tx, &one, &more)?, 1);
+    assert_eq!(delivery::complete_many(tx, Some(&one), &more)?, 1);
     assert_eq!(health(tx)?, (3, Some(at(7)), true));
     assert_eq!(webhook::count_failing_since(tx, at(6))?, 0);
     assert_eq!(webhook::count_failing_since(tx, at(7))?, 1);
@@ -439,7 +440,7 @@ fn ends_are_written_together_and_tell_the_webhooks_health(tx: &mut Tx<'_>) -> Do
     assert_eq!(webhook::count_failing_since(tx, at(7))?, 0);
     assert!(webhook::failing_since(tx, at(7), 10)?.is_empty());
     webhook::resume(tx, &hook.id)?;
-    assert_eq!(delivery::complete_many(tx, &two, &ends[3..])?, 1);
+    assert_eq!(delivery::complete_many(tx, Some(&two), &ends[3..])?, 1);
     assert_eq!(health(tx)?, (0, None, false), "a success ends it");
     Ok(())
 }
@@ -474,11 +475,11 @@ fn keep_ended(tx: &mut Tx<'_>) -> Result<Webhook, StoreError> {
 fn due(tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
     let now = tx.now().as_millis();
     let found = take(tx, &nodes().1, now, now + 100, 10)?;
-    let again = found.into_iter().filter(|claimed| claimed.delivery.id != id("owed"));
+    let again = found.into_iter().filter(|claimed| claimed.id != id("owed"));
     Ok(again
         .map(|claimed| {
-            assert_eq!(claimed.attempt_of_round, 1);
-            claimed.delivery.id.to_string()
+            assert_eq!(claimed.number_of_round, 1);
+            claimed.id.to_string()
         })
         .collect())
 }
@@ -536,5 +537,118 @@ fn the_backlog_is_what_is_owed_and_not_paused(tx: &mut Tx<'_>) -> Done {
     );
     webhook::pause(tx, &hook.id)?;
     assert_eq!(delivery::backlog(tx)?.oldest_due, None);
+    Ok(())
+}
+
+/// What [`take_as`] finds for a process that has `held`, which has that too afterwards.
+fn remembering(tx: &mut Tx<'_>, held: &mut Held, now: i64, limit: usize) -> Result<Vec<String>, StoreError> {
+    let found = take_as(tx, Holder::Memory { held }, now, limit)?;
+    for claimed in &found {
+        held.entry(claimed.webhook.id.clone())
+            .or_default()
+            .insert(claimed.id.clone());
+    }
+    Ok(found.into_iter().map(|claimed| claimed.id.to_string()).collect())
+}
+
+fn what_a_process_remembers_to_have_is_not_given_out_again(tx: &mut Tx<'_>) -> Done {
+    keep_deliveries(tx, &[at(5), at(3), at(4), at(50)])?;
+    let mut held = Held::new();
+    assert_eq!(remembering(tx, &mut held, 2, 10)?, Vec::<String>::new());
+    assert_eq!(remembering(tx, &mut held, 10, 2)?, ["delivery-1", "delivery-2"]);
+    assert_eq!(remembering(tx, &mut held, 10, 2)?, ["delivery-0"]);
+    assert_eq!(remembering(tx, &mut held, 10, 2)?, Vec::<String>::new());
+    assert_eq!(remembering(tx, &mut held, 50, 2)?, ["delivery-3"]);
+    held.get_mut(&id::<WebhookId>("webhook-ci"))
+        .unwrap()
+        .remove(&id("delivery-2"));
+    assert_eq!(
+        remembering(tx, &mut held, 50, 2)?,
+        ["delivery-2"],
+        "what was given back is due as before"
+    );
+    assert_eq!(
+        remembering(tx, &mut Held::new(), 50, 9)?.len(),
+        4,
+        "a process that died leaves nothing behind"
+    );
+    Ok(())
+}
+
+fn what_is_held_in_memory_does_not_stand_before_other_webhooks(tx: &mut Tx<'_>) -> Done {
+    keep_three(tx, 2)?;
+    let mut held = Held::new();
+    assert_eq!(remembering(tx, &mut held, 100, 4)?, ["a0", "b0", "a1", "b1"]);
+    assert_eq!(remembering(tx, &mut held, 100, 1)?, ["c0"], "a and b have nothing left");
+    assert_eq!(remembering(tx, &mut held, 100, 1)?, ["c1"]);
+    Ok(())
+}
+
+fn an_attempt_held_in_memory_counts_when_it_ends_and_only_once(tx: &mut Tx<'_>) -> Done {
+    let (_, hook) = keep_deliveries(tx, &[at(0), at(1)])?;
+    let delivery = id("delivery-0");
+    let found = take_as(tx, Holder::Memory { held: &Held::new() }, 5, 1)?;
+    assert_eq!((found[0].number, found[0].number_of_round), (1, 1));
+    assert_eq!(delivery::by_id(tx, &delivery)?.unwrap().attempts, 0, "it may never end");
+    let completion = |number, outcome| Completion {
+        delivery: delivery.clone(),
+        webhook: hook.id.clone(),
+        url: None,
+        attempt: attempt(number, Some(503)),
+        outcome,
+    };
+    let retry = completion(1, Outcome::RetryAt(at(60)));
+    assert_eq!(delivery::complete_many(tx, None, std::slice::from_ref(&retry))?, 1);
+    assert_eq!(
+        delivery::complete_many(tx, None, &[retry])?,
+        0,
+        "it is written down already"
+    );
+    let waiting = delivery::by_id(tx, &delivery)?.unwrap();
+    assert_eq!(
+        (waiting.attempts, waiting.due_at, waiting.last),
+        (1, Some(at(60)), Some(attempt(1, Some(503))))
+    );
+    assert!(
+        delivery::redeliver(tx, &delivery)?,
+        "nothing says that it is being sent"
+    );
+    let failed = completion(2, Outcome::Failed);
+    assert_eq!(delivery::complete_many(tx, None, std::slice::from_ref(&failed))?, 1);
+    assert_eq!(delivery::complete_many(tx, None, &[failed])?, 0);
+    assert_eq!(delivery::attempts(tx, &delivery)?.len(), 2);
+    webhook::delete(tx, &hook.id)?;
+    let gone = completion(3, Outcome::Delivered);
+    assert_eq!(delivery::complete_many(tx, None, &[gone])?, 0);
+    Ok(())
+}
+
+fn a_claim_takes_no_more_bytes_than_it_may(tx: &mut Tx<'_>) -> Done {
+    keep_deliveries(tx, &[at(0), at(1), at(2)])?;
+    let size = new_event("event", &keep_project(tx, "other")?.0, at(0)).payload.len();
+    let node = nodes().0;
+    let mut of = |holder: Holder<'_>, bytes| {
+        let claim = Claim {
+            holder,
+            now: at(10),
+            limit: 9,
+            again: 9,
+            bytes,
+            room: &|_, _| 9,
+            after: None,
+        };
+        delivery::claim(tx, &claim).map(|taken| (taken.claimed.len(), taken.left))
+    };
+    let held = Held::new();
+    let memory = Holder::Memory { held: &held };
+    assert_eq!(of(memory, 0)?, (1, true), "one in any case");
+    assert_eq!(of(memory, 2 * size)?, (2, true));
+    assert_eq!(of(memory, 3 * size)?, (3, false));
+    let lease = Holder::Lease {
+        node: &node,
+        until: at(99),
+    };
+    assert_eq!(of(lease, 2 * size)?, (2, true));
+    assert_eq!(of(lease, 2 * size)?, (1, false), "what did not fit was given back");
     Ok(())
 }

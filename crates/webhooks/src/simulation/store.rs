@@ -1,6 +1,6 @@
 //! The made-up store: what the SQL of the real one does, in a few loops.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::Bug;
 use crate::scheduler::{Incoming, Order};
@@ -38,6 +38,8 @@ pub(super) struct Hook {
 pub(super) struct Store {
     pub(super) rows: Vec<Row>,
     pub(super) hooks: Vec<Hook>,
+    /// Whether claims write nothing, because the process remembers what it has.
+    pub(super) remembered: bool,
     /// Deliveries that have not ended.
     pub(super) pending: usize,
     /// What is owed to each webhook, by class (not tried, tried), due time and id.
@@ -77,7 +79,7 @@ impl Store {
             .min()
     }
 
-    pub(super) fn claim(&mut self, order: &Order<usize>, now: i64, bug: Bug) -> Taken {
+    pub(super) fn claim(&mut self, order: &Order<usize>, held: &HashSet<usize>, now: i64, bug: Bug) -> Taken {
         while let Some((until, id)) = self.leased.first().copied()
             && until <= now
         {
@@ -100,6 +102,7 @@ impl Store {
                         .range((hook, tried, i64::MIN, 0)..=(hook, tried, now, usize::MAX))
                         .map(|key| key.3)
                         .filter(|id| !ids.contains(id))
+                        .filter(|id| !held.contains(id) || (bug == Bug::DoubleClaim && id.is_multiple_of(50)))
                         .collect();
                     if due.is_empty() {
                         continue;
@@ -127,14 +130,10 @@ impl Store {
         let incoming = ids
             .into_iter()
             .map(|id| {
-                let row = &mut self.rows[id];
-                if bug != Bug::DoubleClaim || !id.is_multiple_of(50) {
-                    self.owed.remove(&(row.hook, row.tried, row.due, id));
-                    self.due.remove(&(row.due, id));
+                if !self.remembered {
+                    self.lease(id, now + LEASE, bug);
                 }
-                self.leased.insert((now + LEASE, id));
-                row.owned_until = Some(now + LEASE);
-                row.attempts += 1;
+                let row = &self.rows[id];
                 Incoming {
                     key: row.hook,
                     failures: self.hooks[row.hook].failures,
@@ -152,8 +151,27 @@ impl Store {
         }
     }
 
+    fn lease(&mut self, id: usize, until: i64, bug: Bug) {
+        let row = &mut self.rows[id];
+        if bug != Bug::DoubleClaim || !id.is_multiple_of(50) {
+            self.owed.remove(&(row.hook, row.tried, row.due, id));
+            self.due.remove(&(row.due, id));
+        }
+        self.leased.insert((until, id));
+        row.owned_until = Some(until);
+        row.attempts += 1;
+    }
+
+    /// Which attempt a delivery is at that is being sent.
+    pub(super) fn number(&self, id: usize) -> i64 {
+        self.rows[id].attempts + i64::from(self.remembered)
+    }
+
     /// Gives a delivery back; `uncounted` when it was not sent.
     pub(super) fn free(&mut self, id: usize, uncounted: bool) {
+        if self.remembered {
+            return;
+        }
         self.unlease(id);
         let row = &mut self.rows[id];
         row.attempts -= i64::from(uncounted);
@@ -168,6 +186,7 @@ impl Store {
         self.due.remove(&(row.due, id));
         self.pending -= usize::from(row.status == Status::Pending && status != Status::Pending);
         row.tried = true;
+        row.attempts += i64::from(self.remembered);
         row.status = status;
         let failures = &mut self.hooks[row.hook].failures;
         *failures = if status == Status::Delivered { 0 } else { *failures + 1 };

@@ -106,7 +106,10 @@ struct World {
     up_since: i64,
     crashes: usize,
     scheduler: Scheduler<usize, usize, usize>,
-    order: Option<Order<usize>>,
+    /// What is claimed, and what was held when the claim began.
+    order: Option<(Order<usize>, HashSet<usize>)>,
+    /// What was claimed and has not ended in the store.
+    held: HashSet<usize>,
     taken: Option<Taken>,
     ends: Vec<End>,
     writing: Option<Vec<End>>,
@@ -149,6 +152,7 @@ impl World {
             crashes: 0,
             scheduler: Scheduler::new(base),
             order: None,
+            held: HashSet::new(),
             taken: None,
             ends: Vec::new(),
             writing: None,
@@ -159,6 +163,8 @@ impl World {
             probes: BTreeMap::new(),
             random,
         };
+        // As on SQLite, or as on PostgreSQL.
+        world.store.remembered = seed.is_multiple_of(2);
         world.store.hooks = vec![super::store::Hook::default(); hooks];
         world.plan();
         world
@@ -334,6 +340,7 @@ impl World {
                 self.flying.clear();
                 self.calls.clear();
                 self.ends.clear();
+                self.held.clear();
                 (self.order, self.taken, self.writing) = (None, None, None);
             }
             Happening::Restart if !self.up => {
@@ -344,8 +351,8 @@ impl World {
             }
             Happening::Restart => {}
             Happening::Applied => {
-                if let Some(order) = self.order.take() {
-                    self.taken = Some(self.store.claim(&order, self.now, self.bug));
+                if let Some((order, held)) = self.order.take() {
+                    self.taken = Some(self.store.claim(&order, &held, self.now, self.bug));
                     let late = if self.bug == Bug::None { 50 } else { 4 };
                     self.soon(0, late, Happening::Hauled);
                 }
@@ -359,7 +366,8 @@ impl World {
     /// What the engine does between two happenings.
     fn act(&mut self) -> Result<(), String> {
         for begun in self.scheduler.begin(self.instant()) {
-            self.begins(begun.key, begun.thread, begun.delivery)?;
+            let hook = self.store.rows[begun.delivery].hook;
+            self.begins(hook, begun.thread, begun.delivery)?;
         }
         if self.writing.is_none() && !self.ends.is_empty() {
             self.writing = Some(std::mem::take(&mut self.ends));
@@ -369,7 +377,7 @@ impl World {
             if order.limit > HELD {
                 return Err(format!("{} are ordered", order.limit));
             }
-            self.order = Some(order);
+            self.order = Some((order, self.held.clone()));
             self.soon(0, 10, Happening::Applied);
         }
         Ok(())
@@ -454,7 +462,7 @@ impl World {
             (_, true) => Pace::Slow,
             (_, false) => Pace::Quick,
         };
-        let attempt = self.store.rows[call.delivery].attempts;
+        let attempt = self.store.number(call.delivery);
         let random = self.random.next();
         let outcome = match after(call.ending, attempt, &self.schedule, None, self.clock(), random) {
             Outcome::Delivered => (Status::Delivered, None),
@@ -489,6 +497,8 @@ impl World {
         let Some(taken) = self.taken.take() else { return };
         let (instant, clock) = (self.instant(), self.clock());
         let due = taken.next_due.map(|due| Timestamp::from_millis(START + due));
+        self.held
+            .extend(taken.incoming.iter().map(|incoming| incoming.delivery));
         let back = self.scheduler.claimed(taken.incoming, taken.left, due, instant, clock);
         self.goes_back(back);
     }
@@ -497,6 +507,7 @@ impl World {
         let Some(ends) = self.writing.take() else { return };
         let now = self.instant();
         for end in ends {
+            self.held.remove(&end.delivery);
             let Some((status, due)) = end.outcome else {
                 self.store.free(end.delivery, true);
                 self.scheduler.returned(&end.hook, now);
