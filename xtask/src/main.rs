@@ -65,6 +65,9 @@ fn main() -> ExitCode {
     }
 }
 
+/// How many seeds the simulation of the delivery engine runs when everything is tested; it takes about a minute.
+const SIMULATED_SEEDS: &str = "10000";
+
 fn work() -> Result<()> {
     let root = workspace_root()?;
     std::env::set_current_dir(&root).with_context(|| format!("cannot enter {}", root.display()))?;
@@ -94,7 +97,7 @@ fn test(arguments: &[String]) -> Result<()> {
     if arguments.is_empty() {
         // The program is built first: the black-box tests start it as a process of its own.
         Cmd::cargo(["build", "--locked", "-p", "gatehook"]).run()?;
-        cargo = cargo.args(["--workspace"]);
+        cargo = cargo.args(["--workspace"]).env("GATEHOOK_SIM_SEEDS", SIMULATED_SEEDS);
     } else {
         cargo = cargo.args(arguments);
     }

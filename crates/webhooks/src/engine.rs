@@ -33,6 +33,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(10);
 /// What is left over of a call after its time limit: the rest of the body, and the end written down.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
+/// So many ends are worth a transaction at once; fewer wait a moment for more.
+const WORTHWHILE: usize = 32;
+/// That moment.
+const MOMENT: Duration = Duration::from_millis(3);
 /// How often the ends of calls are tried to be written down while the engine stops; then they are left to the lease.
 const LAST_WRITES: u32 = 6;
 
@@ -99,6 +103,7 @@ impl Engine {
             writing: None,
             write_at: Instant::now(),
             write_pause: FIRST_PAUSE,
+            gather_until: Instant::now(),
         };
         EngineHandle {
             wake,
@@ -172,6 +177,8 @@ struct Running {
     /// When to write next, at the earliest, and the pause after the next write that fails.
     write_at: Instant,
     write_pause: Duration,
+    /// Until when more ends are awaited, unless there are many.
+    gather_until: Instant,
 }
 
 impl Running {
@@ -184,7 +191,7 @@ impl Running {
             self.begin_claim();
             let mut until = self.scheduler.sleeps_until(Instant::now());
             if self.writing.is_none() && !self.ends.is_empty() {
-                until = until.min(self.write_at);
+                until = until.min(self.writes_at());
             }
             tokio::select! {
                 () = self.stop.cancelled() => break,
@@ -284,11 +291,23 @@ impl Running {
             .scheduler
             .ended(&completion.webhook, thread.as_ref(), pace, now, random(&self.ambient));
         self.ledger.gives_back(back, &mut self.ends);
+        if self.ends.completions.is_empty() {
+            self.gather_until = now.0 + MOMENT;
+        }
         self.ends.completions.push(completion);
     }
 
+    /// When what has ended is to be written down.
+    fn writes_at(&self) -> Instant {
+        if self.ends.completions.len() >= WORTHWHILE {
+            self.write_at
+        } else {
+            self.write_at.max(self.gather_until)
+        }
+    }
+
     fn begin_write(&mut self) {
-        if self.writing.is_none() && !self.ends.is_empty() && self.write_at <= Instant::now() {
+        if self.writing.is_none() && !self.ends.is_empty() && self.writes_at() <= Instant::now() {
             let ends = Arc::new(std::mem::take(&mut self.ends));
             let write = self.ledger.write(Arc::clone(&ends));
             self.writing = Some((ends, tokio::spawn(write)));
@@ -366,7 +385,7 @@ impl Running {
             if self.ends.is_empty() {
                 break;
             }
-            tokio::time::sleep_until(self.write_at).await;
+            tokio::time::sleep_until(self.writes_at()).await;
             self.begin_write();
         }
         if let Some((ends, write)) = self.writing.take() {

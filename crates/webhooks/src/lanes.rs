@@ -7,7 +7,7 @@
 //! whole time limit.
 
 use std::cell::Cell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::time::Duration;
 
@@ -43,9 +43,13 @@ pub(crate) enum Pace {
 #[derive(Debug)]
 pub(crate) struct Lanes<K, N, T> {
     by_key: HashMap<K, Lane<N, T>>,
+    /// The lanes in which something may be waiting, so that the others are not looked at again and again.
+    waiting: HashSet<K>,
     held: usize,
     held_again: usize,
     pushed: u64,
+    /// How many claims have begun.
+    claims: u64,
     /// How many deliveries destinations in trouble may hold together.
     troubled_share: usize,
 }
@@ -62,6 +66,8 @@ struct Lane<N, T> {
     breaker: Breaker,
     /// Deliveries on their way back to the store. Nothing is claimed meanwhile: it would be newer than they are.
     returning: usize,
+    /// During or after which claim something went back last. What that claim brings may be newer, too.
+    gave_back: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -119,6 +125,7 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
             warm: false,
             breaker,
             returning: 0,
+            gave_back: None,
         }
     }
 
@@ -190,9 +197,11 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
     pub(crate) fn new(troubled_share: usize) -> Self {
         Self {
             by_key: HashMap::new(),
+            waiting: HashSet::new(),
             held: 0,
             held_again: 0,
             pushed: 0,
+            claims: 0,
             troubled_share,
         }
     }
@@ -207,8 +216,13 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
         self.held_again
     }
 
-    /// How many more deliveries may be claimed, by destination.
-    pub(crate) fn rooms(&self, now: Timestamp) -> Rooms<K> {
+    /// A claim begins: how many more deliveries it may bring, by destination.
+    pub(crate) fn claim(&mut self, now: Timestamp) -> Rooms<K> {
+        self.claims += 1;
+        self.rooms(now)
+    }
+
+    fn rooms(&self, now: Timestamp) -> Rooms<K> {
         let troubled: usize = self
             .by_key
             .values()
@@ -251,8 +265,9 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
         let Some(lane) = self.by_key.get_mut(key) else {
             return Err(delivery);
         };
-        if lane.returning > 0 || lane.held() >= lane.width() {
+        if lane.returning > 0 || lane.gave_back == Some(self.claims) || lane.held() >= lane.width() {
             lane.returning += 1;
+            lane.gave_back = Some(self.claims);
             return Err(delivery);
         }
         self.held += 1;
@@ -263,13 +278,20 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
             delivery,
         });
         self.pushed += 1;
+        if lane.waiting.len() == 1 {
+            self.waiting.insert(key.clone());
+        }
         Ok(())
     }
 
     /// Takes those whose call begins now, in the order in which they were claimed.
     pub(crate) fn begin(&mut self, now: Instant) -> Vec<Begun<N, T>> {
         let mut begun = Vec::new();
-        for lane in self.by_key.values_mut() {
+        let by_key = &mut self.by_key;
+        self.waiting.retain(|key| {
+            let Some(lane) = by_key.get_mut(key) else {
+                return false;
+            };
             let mut next = 0;
             while lane.flying < lane.flights() && next < lane.waiting.len() {
                 let thread = lane.waiting[next].thread.clone();
@@ -298,15 +320,17 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
                     },
                 ));
             }
-        }
+            !lane.waiting.is_empty()
+        });
         begun.sort_unstable_by_key(|(order, _)| *order);
         begun.into_iter().map(|(_, begun)| begun).collect()
     }
 
     /// When [`Lanes::begin`] has something to give next, unless a call ends before.
     pub(crate) fn next_begin(&self, now: Instant) -> Option<Instant> {
-        self.by_key
-            .values()
+        self.waiting
+            .iter()
+            .filter_map(|key| self.by_key.get(key))
             .filter(|lane| lane.flying < lane.flights())
             .flat_map(|lane| {
                 lane.waiting
@@ -342,6 +366,7 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
             && let Some(waiting) = lane.waiting.pop_back()
         {
             lane.returning += 1;
+            lane.gave_back = Some(self.claims);
             self.held -= 1;
             self.held_again -= usize::from(waiting.thread.is_none());
             back.push(waiting.delivery);
@@ -476,7 +501,7 @@ mod tests {
         for _ in 0..3 {
             lanes.returned(&"a");
         }
-        assert_eq!(lanes.rooms(probe).of(&"a", 0), 1);
+        assert_eq!(lanes.claim(probe).of(&"a", 0), 1);
         lanes.push(&"a", 9, Some(1), 1, probe).unwrap();
         assert_eq!(lanes.push(&"a", 9, Some(1), 2, probe), Err(2));
         assert_eq!(begun(&mut lanes, now), [1]);
@@ -494,6 +519,30 @@ mod tests {
         }
         assert_eq!(end(&mut lanes, "a", Some(1), FAILED), [2]);
         assert_eq!(lanes.push(&"a", 0, Some(1), 3, CLOCK), Err(3));
+    }
+
+    #[test]
+    fn what_a_claim_brings_goes_back_if_something_older_went_back_during_it() {
+        let mut lanes = Small::new(100);
+        lanes.claim(CLOCK);
+        for delivery in 1..=4 {
+            lanes.push(&"a", 0, Some(1), delivery, CLOCK).unwrap();
+        }
+        begun(&mut lanes, Instant::now());
+        lanes.claim(CLOCK);
+        lanes.by_key.get_mut("a").unwrap().window = 1;
+        assert_eq!(end(&mut lanes, "a", Some(1), Pace::Slow), [4, 3]);
+        lanes.returned(&"a");
+        lanes.returned(&"a");
+        lanes.by_key.get_mut("a").unwrap().window = 9;
+        assert_eq!(
+            lanes.push(&"a", 0, Some(1), 5, CLOCK),
+            Err(5),
+            "3 and 4 were not there for it"
+        );
+        lanes.returned(&"a");
+        lanes.claim(CLOCK);
+        assert_eq!(lanes.push(&"a", 0, Some(1), 3, CLOCK), Ok(()));
     }
 
     #[test]

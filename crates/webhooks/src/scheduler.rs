@@ -15,8 +15,8 @@ pub(crate) const HELD: usize = 256;
 const TROUBLED: usize = HELD / 2;
 /// How many of them may be no first attempts.
 const AGAIN: usize = HELD / 2;
-/// So many free places are worth a claim at once; for fewer it waits a moment for more.
-const WORTHWHILE: usize = HELD / 4;
+/// So many calls that have ended since the last claim are worth another one at once; for fewer it waits a moment for more.
+const WORTHWHILE: usize = HELD / 8;
 /// That moment.
 const MOMENT: Duration = Duration::from_millis(5);
 /// The longest time between two looks for due deliveries; those of a dead node are found by it.
@@ -57,6 +57,8 @@ pub(crate) struct Scheduler<K, N, T> {
     retry_at: Option<Instant>,
     /// Whether the last claim left something behind that is due.
     left: bool,
+    /// How many places became free since the last claim began.
+    freed: usize,
     claiming: bool,
     /// Whether what is held is so large that nothing more may be claimed.
     heavy: bool,
@@ -72,6 +74,7 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
             look_at: now,
             retry_at: None,
             left: false,
+            freed: 0,
             claiming: false,
             heavy: false,
             woken: false,
@@ -96,12 +99,13 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
             return None;
         }
         self.claiming = true;
+        self.freed = 0;
         self.woken = false;
         self.retry_at = None;
         Some(Order {
             limit,
             again: AGAIN.saturating_sub(self.lanes.held_again()),
-            rooms: self.lanes.rooms(clock),
+            rooms: self.lanes.claim(clock),
         })
     }
 
@@ -133,6 +137,9 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
             let next = now + wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
             self.retry_at.map_or(next, |retry| retry.min(next))
         };
+        if self.freed > 0 {
+            self.looks_again(now);
+        }
         back
     }
 
@@ -158,14 +165,15 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
     ) -> Vec<T> {
         let back = self.lanes.ended(key, thread, pace, clock, random);
         self.unwritten += 1 + back.len();
-        self.freed(now);
+        self.freed += 1;
+        self.looks_again(now);
         back
     }
 
     /// The end of a call is written down.
     pub(crate) fn written(&mut self, now: Instant) {
         self.unwritten -= 1;
-        self.freed(now);
+        self.looks_again(now);
     }
 
     /// A retry was written down that is due then.
@@ -180,7 +188,8 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
         self.lanes.returned(key);
         self.unwritten -= 1;
         self.left = true;
-        self.freed(now);
+        self.freed += 1;
+        self.looks_again(now);
     }
 
     /// Until when there is nothing to do but to wait for something to happen.
@@ -207,16 +216,16 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
         HELD.saturating_sub(self.lanes.held() + self.unwritten)
     }
 
-    /// A place or a lane became free: what was left behind may be claimed now.
-    fn freed(&mut self, now: Instant) {
-        if self.left {
-            let wait = if self.free() >= WORTHWHILE {
+    /// A place or a lane became free: what was left behind may be claimed now, or a moment later. While a claim runs, it
+    /// is not known yet what that leaves behind.
+    fn looks_again(&mut self, now: Instant) {
+        if self.left && !self.claiming {
+            let wait = if self.freed >= WORTHWHILE {
                 Duration::ZERO
             } else {
                 MOMENT
             };
             self.look_at = self.look_at.min(now + wait);
-            self.woken |= self.claiming;
         }
     }
 }
@@ -253,6 +262,44 @@ mod tests {
         assert!(scheduler.order(now, clock).is_none());
         assert_eq!(scheduler.begin(now).len(), 1);
         scheduler.ended(&1, None, Pace::Quick, (now, clock), 0);
+        assert!(scheduler.order(now, clock).is_none(), "there may soon be more places");
+        assert_eq!(scheduler.sleeps_until(now), now + MOMENT);
+        let (now, clock) = (now + MOMENT, clock.plus(MOMENT));
+        assert!(scheduler.order(now, clock).is_some());
+        scheduler.claimed(Vec::new(), true, None, now, clock);
+        assert!(scheduler.order(now, clock).is_none(), "nothing ended since");
+    }
+
+    #[test]
+    fn many_places_are_worth_a_claim_at_once_also_those_that_became_free_during_the_one_before() {
+        let (now, clock) = (Instant::now(), Timestamp::from_millis(0));
+        let mut scheduler: Scheduler<usize, u8, ()> = Scheduler::new(now);
+        let many = || {
+            (0..WORTHWHILE).map(|key| Incoming {
+                key,
+                failures: 0,
+                thread: None,
+                delivery: (),
+            })
+        };
+        scheduler.order(now, clock).unwrap();
+        scheduler.claimed(many().collect(), true, None, now, clock);
+        assert_eq!(scheduler.begin(now).len(), WORTHWHILE);
+        for key in 0..WORTHWHILE - 1 {
+            scheduler.ended(&key, None, Pace::Quick, (now, clock), 0);
+            assert!(scheduler.order(now, clock).is_none());
+        }
+        scheduler.ended(&(WORTHWHILE - 1), None, Pace::Quick, (now, clock), 0);
+        assert!(scheduler.order(now, clock).is_some());
+
+        scheduler.claimed(many().collect(), false, None, now, clock);
+        scheduler.begin(now);
+        scheduler.wake(now);
+        scheduler.order(now, clock).unwrap();
+        for key in 0..WORTHWHILE {
+            scheduler.ended(&key, None, Pace::Quick, (now, clock), 0);
+        }
+        scheduler.claimed(Vec::new(), true, None, now, clock);
         assert!(scheduler.order(now, clock).is_some());
     }
 
