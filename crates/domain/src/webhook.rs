@@ -56,6 +56,8 @@ words! {
         AnalysisCompleted = "analysis.completed",
         /// A change of an issue changed the gate's status.
         GateChanged = "gate.changed",
+        /// Nothing: somebody tries a webhook out.
+        Ping = "ping",
     }
 }
 

@@ -9,6 +9,7 @@ pub mod cause;
 pub mod counters;
 mod deliver;
 pub mod engine;
+pub mod format;
 pub mod guard;
 mod lanes;
 mod ledger;

@@ -63,8 +63,8 @@ pub fn payload(happened: &Happened<'_>, server_url: &str) -> Vec<u8> {
         None => happened.analysed_at.and(happened.revision),
     };
     let changed_at = match happened.kind {
-        EventKind::AnalysisCompleted => analysed_at.unwrap_or(happened.changed_at),
         EventKind::GateChanged => happened.changed_at,
+        _ => analysed_at.unwrap_or(happened.changed_at),
     };
     let project_url = format!(
         "{server_url}/dashboard?id={}",
