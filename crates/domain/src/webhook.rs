@@ -7,17 +7,23 @@ use crate::key::ProjectKey;
 use crate::time::Timestamp;
 use crate::words::words;
 
+pub mod filter;
 pub mod format;
+pub mod header;
+pub mod options;
 pub mod schedule;
 pub mod targets;
 pub mod url;
 
+pub use self::filter::{Facts, Filter, GateSays, Pattern, TaskEnd};
 pub use self::format::{BadFormat, Format, FormatKind, FormatParts};
+pub use self::header::{BadHeader, CustomHeader};
+pub use self::options::{HookOptions, PreviousSecret};
 pub use self::schedule::{NotASchedule, RetrySchedule};
 pub use self::targets::{AllowedTargets, NotTargets};
 pub use self::url::WebhookUrl;
 
-/// The most webhooks one project has, and, separately, the system.
+/// The most webhooks one project has, and, separately, the system, unless the settings say otherwise.
 pub const MAX_WEBHOOKS: usize = 10;
 
 /// An address that is called when something happened.
@@ -47,6 +53,8 @@ pub struct Webhook {
     pub failures: i64,
     /// Whether the receiver has answered 410 since it last took a call: it says that it is gone for good.
     pub gone: bool,
+    /// What it asks for beyond SonarQube's.
+    pub options: HookOptions,
 }
 
 words! {
@@ -61,15 +69,27 @@ words! {
     }
 }
 
+impl EventKind {
+    /// Whether webhooks are told that name no kinds of event: what SonarQube's webhooks are told.
+    pub const fn is_told_unasked(self) -> bool {
+        matches!(self, Self::AnalysisCompleted | Self::GateChanged)
+    }
+
+    /// Whether it is about a branch and its gate.
+    pub const fn is_about_code(self) -> bool {
+        matches!(self, Self::AnalysisCompleted | Self::GateChanged)
+    }
+}
+
 /// Something that happened, and the exact bytes receivers are sent about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Its id.
     pub id: EventId,
-    /// The project it is about.
-    pub project: ProjectId,
+    /// The project it is about; none when it is about a global webhook.
+    pub project: Option<ProjectId>,
     /// That project's key at the time, for the header.
-    pub project_key: ProjectKey,
+    pub project_key: Option<ProjectKey>,
     /// The branch, unless the report could not be read so far.
     pub branch: Option<BranchId>,
     /// What happened.
@@ -105,8 +125,8 @@ pub struct Delivery {
     pub event: EventId,
     /// The webhook.
     pub webhook: WebhookId,
-    /// The project the event is about.
-    pub project: ProjectId,
+    /// The project the event is about; none when it is about a global webhook.
+    pub project: Option<ProjectId>,
     /// The task that caused the event.
     pub task: Option<TaskId>,
     /// The webhook's name when the event happened.
@@ -123,6 +143,15 @@ pub struct Delivery {
     pub last: Option<Attempt>,
     /// When the event happened.
     pub created_at: Timestamp,
+}
+
+/// What one delivery sends in the place of its event's payload, because its webhook has another format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The body, exactly as it is signed and sent. An empty one: nothing could be made of the event, and it is never sent.
+    pub body: Vec<u8>,
+    /// What is added to the path of the webhook's URL, percent-encoded and beginning with `/`; none: nothing.
+    pub path: Option<String>,
 }
 
 /// What came of one attempt.

@@ -3,7 +3,7 @@
 use gatehook_domain::Timestamp;
 use gatehook_domain::id::{DeliveryId, EventId, NodeId, ProjectId, TaskId, WebhookId};
 use gatehook_domain::key::ProjectKey;
-use gatehook_domain::webhook::{Attempt, Delivery, DeliveryStatus, Event, EventKind};
+use gatehook_domain::webhook::{Attempt, Delivery, DeliveryStatus, Event, EventKind, Rendered};
 
 use crate::error::StoreError;
 use crate::params;
@@ -15,6 +15,8 @@ mod backlog;
 mod claim;
 mod complete;
 mod recover;
+
+use self::complete::insert_attempts;
 
 pub use self::backlog::{Backlog, backlog, count_pending, next_due};
 pub use self::claim::{Claim, Claimed, Held, Holder, Taken, claim, give_back};
@@ -41,7 +43,7 @@ pub fn insert_event(tx: &mut Tx<'_>, event: &Event) -> Result<(), StoreError> {
         &params![
             event.id,
             event.project,
-            event.project_key.as_str(),
+            event.project_key.as_ref().map(ProjectKey::as_str),
             event.branch,
             event.kind.as_str(),
             event.task,
@@ -53,7 +55,7 @@ pub fn insert_event(tx: &mut Tx<'_>, event: &Event) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Keeps new deliveries; what came of attempts is not written, new ones have none.
+/// Keeps new deliveries, with the last attempt of those that have one already.
 pub fn insert_many(tx: &mut Tx<'_>, deliveries: &[Delivery]) -> Result<(), StoreError> {
     const KINDS: &[Kind] = &[
         Kind::Text,
@@ -64,6 +66,7 @@ pub fn insert_many(tx: &mut Tx<'_>, deliveries: &[Delivery]) -> Result<(), Store
         Kind::Text,
         Kind::Text,
         Kind::Text,
+        Kind::Int,
         Kind::Int,
         Kind::Int,
         Kind::Int,
@@ -82,16 +85,36 @@ pub fn insert_many(tx: &mut Tx<'_>, deliveries: &[Delivery]) -> Result<(), Store
                 delivery.status.as_str().to_value(),
                 delivery.due_at.to_value(),
                 delivery.attempts.to_value(),
+                delivery.last.as_ref().map(|attempt| attempt.number).to_value(),
                 delivery.created_at.to_value(),
             ]
         })
         .collect();
     tx.insert_many(
-        "delivery (id, event_id, webhook_id, project_id, task_id, name, url, status, due_at, attempts, created_at)",
+        "delivery (id, event_id, webhook_id, project_id, task_id, name, url, status, due_at, attempts, last_attempt,
+                   created_at)",
         KINDS,
         &rows,
     )?;
+    let ended = deliveries
+        .iter()
+        .filter_map(|delivery| delivery.last.as_ref().map(|attempt| (&delivery.id, attempt)));
+    insert_attempts(tx, ended)
+}
+
+/// Lets a delivery send something else than its event's payload.
+pub fn set_rendered(tx: &mut Tx<'_>, id: &DeliveryId, rendered: &Rendered) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE delivery SET body = $2, path = $3 WHERE id = $1",
+        &params![id, rendered.body, rendered.path],
+    )?;
     Ok(())
+}
+
+/// What a delivery sends in the place of its event's payload; none: that one.
+pub fn rendered(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<Rendered>, StoreError> {
+    let row = tx.query_opt("SELECT body, path FROM delivery WHERE id = $1", &params![id])?;
+    row.map_or(Ok(None), |row| read_rendered(&row, 0))
 }
 
 /// The event of this id.
@@ -204,7 +227,7 @@ fn read_event(row: &Row) -> Result<Event, StoreError> {
     Ok(Event {
         id: row.get(0)?,
         project: row.get(1)?,
-        project_key: row.parse(2, ProjectKey::parse)?,
+        project_key: row.parse_opt(2, ProjectKey::parse)?,
         branch: row.get(3)?,
         kind: row.parse(4, EventKind::parse)?,
         task: row.get(5)?,
@@ -229,6 +252,12 @@ fn read(row: &Row) -> Result<Delivery, StoreError> {
         created_at: row.get(10)?,
         last: read_attempt(row, 11)?,
     })
+}
+
+fn read_rendered(row: &Row, at: usize) -> Result<Option<Rendered>, StoreError> {
+    let Some(body) = row.get(at)? else { return Ok(None) };
+    let path = row.get(at + 1)?;
+    Ok(Some(Rendered { body, path }))
 }
 
 fn read_attempt(row: &Row, at: usize) -> Result<Option<Attempt>, StoreError> {

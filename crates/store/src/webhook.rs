@@ -1,13 +1,13 @@
-//! Webhooks. Their URLs, which may hold a password, and their secrets are sealed.
+//! Webhooks. Their URLs, which may hold a password, their secrets, headers and formats are sealed.
 
 use gatehook_domain::Timestamp;
 use gatehook_domain::id::{ProjectId, WebhookId};
-use gatehook_domain::webhook::{Webhook, WebhookUrl};
-use secrecy::ExposeSecret;
+use gatehook_domain::webhook::{CustomHeader, Format, HookOptions, PreviousSecret, Webhook, WebhookUrl};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::StoreError;
 use crate::params;
-use crate::sql::{LIST, Sql, number};
+use crate::sql::{LIST, Sql, json, number};
 use crate::tx::Tx;
 use crate::value::Row;
 
@@ -15,14 +15,29 @@ use crate::value::Row;
 const URL: &str = "webhook.url";
 /// What the sealing of a secret is bound to.
 const SECRET: &str = "webhook.secret";
+/// What the sealing of headers is bound to.
+const HEADERS: &str = "webhook.headers";
+/// What the sealing of a format is bound to: it may hold a token.
+const FORMAT: &str = "webhook.format";
+/// What the sealing of a secret that was replaced is bound to. Not the same as for the present one, so that nobody who
+/// can write to the database can bring it back.
+const PREVIOUS: &str = "webhook.previous_secret";
 
 /// Keeps a new webhook.
 pub fn insert(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<(), StoreError> {
-    let (url, secret) = sealed(tx, webhook)?;
+    let Sealed {
+        url,
+        secret,
+        headers,
+        previous_secret,
+        format,
+    } = sealed(tx, webhook)?;
+    let options = &webhook.options;
     tx.execute(
         "INSERT INTO webhook (id, project_id, name, url, secret, created_at, updated_at, paused, retries, failing_since,
-                              failures, gone)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                              failures, gone, filter, headers, previous_secret, previous_secret_until,
+                              standard_webhooks, skip_tls_verification, format)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         &params![
             webhook.id,
             webhook.project,
@@ -35,7 +50,14 @@ pub fn insert(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<(), StoreError> {
             webhook.retries,
             webhook.failing_since,
             webhook.failures,
-            webhook.gone
+            webhook.gone,
+            filter_json(options)?,
+            headers,
+            previous_secret,
+            valid_until(options),
+            options.standard_webhooks,
+            options.skip_tls_verification,
+            format
         ],
     )?;
     Ok(())
@@ -45,7 +67,8 @@ pub fn insert(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<(), StoreError> {
 pub fn by_id(tx: &mut Tx<'_>, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
     let row = tx.query_opt(
         "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone
+                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
+                standard_webhooks, skip_tls_verification, format
            FROM webhook WHERE id = $1",
         &params![id],
     )?;
@@ -62,7 +85,8 @@ pub(crate) fn by_ids<'a>(
     for chunk in ids.chunks(LIST) {
         let rows = Sql::new(
             "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone
+                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
+                standard_webhooks, skip_tls_verification, format
            FROM webhook WHERE id IN ",
         )
         .list(chunk)
@@ -74,19 +98,36 @@ pub(crate) fn by_ids<'a>(
     Ok(found)
 }
 
-/// Writes a webhook's name, URL, secret, retries and date of change; false when it is gone. Its scope never changes,
+/// Writes a webhook's name, URL, secret, retries, options and date of change; false when it is gone. Its scope never changes,
 /// whether it is paused is changed by [`pause`] and [`resume`], and its health by what comes of its calls.
 pub fn update(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<bool, StoreError> {
-    let (url, secret) = sealed(tx, webhook)?;
+    let Sealed {
+        url,
+        secret,
+        headers,
+        previous_secret,
+        format,
+    } = sealed(tx, webhook)?;
+    let options = &webhook.options;
     let changed = tx.execute(
-        "UPDATE webhook SET name = $2, url = $3, secret = $4, updated_at = $5, retries = $6 WHERE id = $1",
+        "UPDATE webhook SET name = $2, url = $3, secret = $4, updated_at = $5, retries = $6, filter = $7, headers = $8,
+                            previous_secret = $9, previous_secret_until = $10, standard_webhooks = $11,
+                            skip_tls_verification = $12, format = $13
+          WHERE id = $1",
         &params![
             webhook.id,
             webhook.name,
             url,
             secret,
             webhook.updated_at,
-            webhook.retries
+            webhook.retries,
+            filter_json(options)?,
+            headers,
+            previous_secret,
+            valid_until(options),
+            options.standard_webhooks,
+            options.skip_tls_verification,
+            format
         ],
     )?;
     Ok(changed > 0)
@@ -124,7 +165,8 @@ pub fn forget_failures(tx: &mut Tx<'_>, id: &WebhookId) -> Result<(), StoreError
 pub fn failing_since(tx: &mut Tx<'_>, since: Timestamp, limit: i64) -> Result<Vec<Webhook>, StoreError> {
     let rows = tx.query(
         "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone
+                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
+                standard_webhooks, skip_tls_verification, format
            FROM webhook WHERE failures > 0 AND failing_since <= $1 AND NOT paused ORDER BY failing_since, id LIMIT $2",
         &params![since, limit],
     )?;
@@ -185,7 +227,8 @@ pub fn delete(tx: &mut Tx<'_>, id: &WebhookId) -> Result<u64, StoreError> {
 pub fn of_project(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Vec<Webhook>, StoreError> {
     let rows = tx.query(
         "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone
+                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
+                standard_webhooks, skip_tls_verification, format
            FROM webhook WHERE project_id = $1 ORDER BY name, id",
         &params![project],
     )?;
@@ -196,7 +239,8 @@ pub fn of_project(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Vec<Webhook>, 
 pub fn global(tx: &mut Tx<'_>) -> Result<Vec<Webhook>, StoreError> {
     let rows = tx.query(
         "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone
+                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
+                standard_webhooks, skip_tls_verification, format
            FROM webhook WHERE project_id IS NULL ORDER BY name, id",
         &[],
     )?;
@@ -218,14 +262,50 @@ pub fn count(tx: &mut Tx<'_>, project: Option<&ProjectId>) -> Result<i64, StoreE
     })
 }
 
-fn sealed(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<(Vec<u8>, Option<Vec<u8>>), StoreError> {
-    let url = tx.seal(URL, webhook.url.expose())?;
-    let secret = webhook
-        .secret
-        .as_ref()
-        .map(|secret| tx.seal(SECRET, secret.expose_secret()))
-        .transpose()?;
-    Ok((url, secret))
+/// The columns that are sealed.
+struct Sealed {
+    url: Vec<u8>,
+    secret: Option<Vec<u8>>,
+    headers: Option<Vec<u8>>,
+    previous_secret: Option<Vec<u8>>,
+    format: Option<Vec<u8>>,
+}
+
+fn sealed(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<Sealed, StoreError> {
+    let options = &webhook.options;
+    let mut seal = |purpose, secret: Option<&str>| secret.map(|secret| tx.seal(purpose, secret)).transpose();
+    let previous = options.previous_secret.as_ref();
+    let headers: Vec<(&str, &str)> = options
+        .headers
+        .iter()
+        .map(|header| (header.name(), header.expose()))
+        .collect();
+    let headers = match headers.as_slice() {
+        [] => None,
+        headers => Some(json(&headers)?),
+    };
+    let format = match &options.format {
+        format if format.is_default() => None,
+        format => Some(json(format)?),
+    };
+    Ok(Sealed {
+        format: seal(FORMAT, format.as_deref())?,
+        secret: seal(SECRET, webhook.secret.as_ref().map(ExposeSecret::expose_secret))?,
+        headers: seal(HEADERS, headers.as_deref())?,
+        previous_secret: seal(PREVIOUS, previous.map(|previous| previous.secret.expose_secret()))?,
+        url: tx.seal(URL, webhook.url.expose())?,
+    })
+}
+
+fn filter_json(options: &HookOptions) -> Result<Option<String>, StoreError> {
+    if options.filter.is_everything() {
+        return Ok(None);
+    }
+    json(&options.filter).map(Some)
+}
+
+fn valid_until(options: &HookOptions) -> Option<Timestamp> {
+    options.previous_secret.as_ref().map(|previous| previous.valid_until)
 }
 
 fn read(tx: &Tx<'_>, row: &Row) -> Result<Webhook, StoreError> {
@@ -236,9 +316,7 @@ fn read(tx: &Tx<'_>, row: &Row) -> Result<Webhook, StoreError> {
         project: row.get(1)?,
         name: row.get(2)?,
         // The error would show the URL, so it is left out.
-        url: WebhookUrl::parse(url.expose_secret()).map_err(|_| StoreError::Corrupt {
-            what: "the URL of a webhook".to_owned(),
-        })?,
+        url: WebhookUrl::parse(url.expose_secret()).map_err(|_| corrupt("the URL of a webhook"))?,
         secret: secret.map(|sealed| tx.open_sealed(SECRET, &sealed)).transpose()?,
         created_at: row.get(5)?,
         updated_at: row.get(6)?,
@@ -247,5 +325,47 @@ fn read(tx: &Tx<'_>, row: &Row) -> Result<Webhook, StoreError> {
         failing_since: row.get(9)?,
         failures: row.get(10)?,
         gone: row.get(11)?,
+        options: read_options(tx, row)?,
     })
+}
+
+fn read_options(tx: &Tx<'_>, row: &Row) -> Result<HookOptions, StoreError> {
+    let (headers, previous): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(13)?, row.get(14)?);
+    let previous_secret = match (previous, row.get(15)?) {
+        (Some(sealed), Some(valid_until)) => Some(PreviousSecret {
+            secret: tx.open_sealed(PREVIOUS, &sealed)?,
+            valid_until,
+        }),
+        _ => None,
+    };
+    Ok(HookOptions {
+        filter: row
+            .parse_opt(12, |text| serde_json::from_str(text))?
+            .unwrap_or_default(),
+        headers: match headers {
+            Some(sealed) => read_headers(&tx.open_sealed(HEADERS, &sealed)?)?,
+            None => Vec::new(),
+        },
+        previous_secret,
+        standard_webhooks: row.get(16)?,
+        skip_tls_verification: row.get(17)?,
+        format: match row.get::<Option<Vec<u8>>>(18)? {
+            // The error is not told: it may show what it stumbled over.
+            Some(sealed) => serde_json::from_str(tx.open_sealed(FORMAT, &sealed)?.expose_secret())
+                .map_err(|_| corrupt("the format of a webhook"))?,
+            None => Format::default(),
+        },
+    })
+}
+
+fn read_headers(text: &SecretString) -> Result<Vec<CustomHeader>, StoreError> {
+    // Neither error is told: it may show what it stumbled over.
+    let unreadable = || corrupt("the headers of a webhook");
+    let pairs: Vec<(String, String)> = serde_json::from_str(text.expose_secret()).map_err(|_| unreadable())?;
+    let parsed = pairs.iter().map(|(name, value)| CustomHeader::parse(name, value));
+    parsed.collect::<Result<_, _>>().map_err(|_| unreadable())
+}
+
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt { what: what.to_owned() }
 }

@@ -15,7 +15,7 @@ use gatehook_domain::key::ProjectKey;
 use gatehook_domain::measure::Measures;
 use gatehook_domain::project::{Project, Visibility};
 use gatehook_domain::task::Task;
-use gatehook_domain::webhook::{Webhook, WebhookUrl};
+use gatehook_domain::webhook::{HookOptions, Webhook, WebhookUrl};
 use gatehook_domain::workflow::Change;
 use gatehook_domain::{Ambient, Timestamp};
 use gatehook_store::testing::{self, TestStore};
@@ -340,5 +340,6 @@ fn hook(project: &ProjectId, ambient: &Ambient) -> Webhook {
         failing_since: None,
         failures: 0,
         gone: false,
+        options: HookOptions::default(),
     }
 }

@@ -21,8 +21,8 @@ pub fn record(tx: &mut Tx<'_>, urls: &ServerUrl, happened: &Happened<'_>) -> Res
     let now = tx.ambient().now();
     let event = Event {
         id: tx.ambient().new_id(),
-        project: happened.project.id.clone(),
-        project_key: happened.project.key.clone(),
+        project: Some(happened.project.id.clone()),
+        project_key: Some(happened.project.key.clone()),
         branch: happened.branch.map(|branch: &Branch| branch.id.clone()),
         kind: happened.kind,
         task: happened.task.cloned(),

@@ -87,8 +87,8 @@ pub enum SenderError {
 pub struct Call {
     /// Whom to call: its URL, its secret and what else it says about its calls.
     pub webhook: Arc<Webhook>,
-    /// The project it is about.
-    pub project_key: ProjectKey,
+    /// The project it is about; none when it is about a global webhook.
+    pub project_key: Option<ProjectKey>,
     /// What happened.
     pub kind: EventKind,
     /// The delivery it belongs to.
@@ -268,7 +268,9 @@ impl Sender {
                 headers.insert(name, value);
             }
         };
-        put(PROJECT, call.project_key.as_str(), false);
+        if let Some(key) = &call.project_key {
+            put(PROJECT, key.as_str(), false);
+        }
         put(DELIVERY, call.delivery.as_str(), false);
         if let Some(secret) = &call.webhook.secret {
             put(SIGNATURE, &sign(secret, &call.body), false);

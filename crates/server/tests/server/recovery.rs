@@ -42,8 +42,8 @@ fn owe_in(tx: &mut Tx<'_>, hook: &WebhookId) -> Result<String, StoreError> {
     let hook = webhook::by_id(tx, hook)?.unwrap();
     let event = Event {
         id: tx.ambient().new_id(),
-        project: project.id.clone(),
-        project_key: project.key,
+        project: Some(project.id.clone()),
+        project_key: Some(project.key),
         branch: None,
         kind: EventKind::AnalysisCompleted,
         task: None,
@@ -57,7 +57,7 @@ fn owe_in(tx: &mut Tx<'_>, hook: &WebhookId) -> Result<String, StoreError> {
         id: id.clone(),
         event: event.id,
         webhook: hook.id,
-        project: project.id,
+        project: Some(project.id),
         task: None,
         name: hook.name,
         url: hook.url.masked(),

@@ -80,7 +80,7 @@ pub fn complete_many(tx: &mut Tx<'_>, node: Option<&NodeId>, completions: &[Comp
         .iter()
         .filter(|completion| held.contains(&completion.delivery))
         .collect();
-    insert_attempts(tx, &counted)?;
+    insert_attempts(tx, counted.iter().map(|ended| (&ended.delivery, &ended.attempt)))?;
     for completion in &counted {
         if let Some(url) = &completion.url {
             tx.execute(
@@ -114,14 +114,15 @@ fn end(mut sql: Sql, node: Option<&NodeId>, number: i64, ids: &[&DeliveryId]) ->
     sql
 }
 
-fn insert_attempts(tx: &mut Tx<'_>, completions: &[&Completion]) -> Result<(), StoreError> {
+pub(super) fn insert_attempts<'a>(
+    tx: &mut Tx<'_>,
+    attempts: impl Iterator<Item = (&'a DeliveryId, &'a Attempt)>,
+) -> Result<(), StoreError> {
     const KINDS: &[Kind] = &[Kind::Text, Kind::Int, Kind::Int, Kind::Int, Kind::Int, Kind::Text];
-    let rows: Vec<Vec<Value>> = completions
-        .iter()
-        .map(|completion| {
-            let attempt = &completion.attempt;
+    let rows: Vec<Vec<Value>> = attempts
+        .map(|(delivery, attempt)| {
             vec![
-                completion.delivery.to_value(),
+                delivery.to_value(),
                 attempt.number.to_value(),
                 attempt.at.to_value(),
                 attempt.duration_ms.to_value(),

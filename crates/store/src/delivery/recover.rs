@@ -10,13 +10,13 @@ use crate::tx::Tx;
 
 /// Makes a delivery due now, however it ended, or however long its next try is off. It keeps its id, the numbers of its
 /// attempts go on, and it gets all its retries anew. One that is due already keeps its place. False when there is no such
-/// delivery, or it is just being sent. The caller wakes the engine after the commit.
+/// delivery, or it is just being sent, or nothing could be made of its event. The caller wakes the engine after the commit.
 pub fn redeliver(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<bool, StoreError> {
     let now = tx.now();
     let changed = tx.execute(
         "UPDATE delivery SET status = 'PENDING', earlier_attempts = attempts,
                 due_at = CASE WHEN status = 'PENDING' AND due_at < $2 THEN due_at ELSE $2 END
-          WHERE id = $1 AND owner IS NULL",
+          WHERE id = $1 AND owner IS NULL AND (body IS NULL OR LENGTH(body) > 0)",
         &params![id, now],
     )?;
     Ok(changed > 0)
@@ -28,7 +28,8 @@ pub fn redeliver_failed(tx: &mut Tx<'_>, webhook: &WebhookId, since: Timestamp) 
     let now = tx.now();
     tx.execute(
         "UPDATE delivery SET status = 'PENDING', due_at = $3, earlier_attempts = attempts
-          WHERE webhook_id = $1 AND created_at >= $2 AND status = 'FAILED'",
+          WHERE webhook_id = $1 AND created_at >= $2 AND status = 'FAILED'
+            AND (body IS NULL OR LENGTH(body) > 0)",
         &params![webhook, since, now],
     )
 }
@@ -36,7 +37,8 @@ pub fn redeliver_failed(tx: &mut Tx<'_>, webhook: &WebhookId, since: Timestamp) 
 /// How many [`redeliver_failed`] would make due.
 pub fn count_failed(tx: &mut Tx<'_>, webhook: &WebhookId, since: Timestamp) -> Result<u64, StoreError> {
     let count = number(tx.query_opt(
-        "SELECT COUNT(*) FROM delivery WHERE webhook_id = $1 AND created_at >= $2 AND status = 'FAILED'",
+        "SELECT COUNT(*) FROM delivery WHERE webhook_id = $1 AND created_at >= $2 AND status = 'FAILED'
+            AND (body IS NULL OR LENGTH(body) > 0)",
         &params![webhook, since],
     )?)?;
     Ok(count.unsigned_abs())
@@ -54,7 +56,8 @@ pub fn redeliver_window(
     if dry_run {
         let count = number(tx.query_opt(
             "SELECT COUNT(*) FROM delivery
-              WHERE webhook_id = $1 AND created_at >= $2 AND created_at < $3 AND status <> 'PENDING'",
+              WHERE webhook_id = $1 AND created_at >= $2 AND created_at < $3 AND status <> 'PENDING'
+                AND (body IS NULL OR LENGTH(body) > 0)",
             &params![webhook, from, to],
         )?)?;
         return Ok(count.unsigned_abs());
@@ -62,7 +65,8 @@ pub fn redeliver_window(
     let now = tx.now();
     tx.execute(
         "UPDATE delivery SET status = 'PENDING', due_at = $4, earlier_attempts = attempts
-          WHERE webhook_id = $1 AND created_at >= $2 AND created_at < $3 AND status <> 'PENDING'",
+          WHERE webhook_id = $1 AND created_at >= $2 AND created_at < $3 AND status <> 'PENDING'
+                AND (body IS NULL OR LENGTH(body) > 0)",
         &params![webhook, from, to, now],
     )
 }

@@ -299,7 +299,19 @@ CREATE TABLE webhook (
     failures BIGINT NOT NULL,
     failing_since BIGINT,
     gone BOOLEAN NOT NULL,
-    CHECK ((failures = 0) = (failing_since IS NULL))
+    -- Which events it is told, as JSON; NULL is: those SonarQube's webhooks are told.
+    filter TEXT,
+    -- Headers that are added to its calls, sealed JSON.
+    headers BLOB,
+    -- The secret before this one, sealed, and until when receivers may still check with it.
+    previous_secret BLOB,
+    previous_secret_until BIGINT,
+    standard_webhooks BOOLEAN NOT NULL,
+    skip_tls_verification BOOLEAN NOT NULL,
+    -- What its calls look like, sealed JSON, because it may hold a token; NULL is: SonarQube's payload.
+    format BLOB,
+    CHECK ((failures = 0) = (failing_since IS NULL)),
+    CHECK ((previous_secret IS NULL) = (previous_secret_until IS NULL))
 ) STRICT;
 CREATE INDEX webhook_project ON webhook (project_id, name);
 
@@ -307,8 +319,9 @@ CREATE INDEX webhook_failing ON webhook (id) WHERE failures > 0;
 
 CREATE TABLE webhook_event (
     id TEXT NOT NULL PRIMARY KEY,
-    project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,
-    project_key TEXT NOT NULL,
+    -- NULL when it is about a global webhook.
+    project_id TEXT REFERENCES project (id) ON DELETE CASCADE,
+    project_key TEXT,
     branch_id TEXT,
     kind TEXT NOT NULL,
     task_id TEXT,
@@ -323,7 +336,7 @@ CREATE TABLE delivery (
     id TEXT NOT NULL PRIMARY KEY,
     event_id TEXT NOT NULL REFERENCES webhook_event (id) ON DELETE CASCADE,
     webhook_id TEXT NOT NULL REFERENCES webhook (id) ON DELETE CASCADE,
-    project_id TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,
+    project_id TEXT REFERENCES project (id) ON DELETE CASCADE,
     task_id TEXT,
     name TEXT NOT NULL,
     url TEXT NOT NULL,
@@ -334,13 +347,18 @@ CREATE TABLE delivery (
     last_attempt BIGINT,
     -- Attempts that were begun before the delivery was last sent again by hand; its retries are counted from there.
     earlier_attempts BIGINT NOT NULL DEFAULT 0,
+    -- What is sent in the place of the event's payload, and what is added to the path of the webhook's URL; NULL is: that
+    -- payload, and nothing. An empty body: nothing could be made of the event, and nothing is sent.
+    body BLOB,
+    path TEXT,
     created_at BIGINT NOT NULL,
     owner TEXT,
     lease_until BIGINT,
     CHECK ((status = 'PENDING') = (due_at IS NOT NULL)),
     CHECK ((owner IS NULL) = (lease_until IS NULL)),
     CHECK (owner IS NULL OR status = 'PENDING'),
-    CHECK (last_attempt IS NULL OR last_attempt <= attempts)
+    CHECK (last_attempt IS NULL OR last_attempt <= attempts),
+    CHECK (path IS NULL OR body IS NOT NULL)
 ) STRICT;
 CREATE INDEX delivery_due ON delivery (due_at, id) WHERE status = 'PENDING' AND owner IS NULL;
 -- A claim goes from webhook to webhook, so that what is owed to one is never in the way of another.

@@ -13,7 +13,7 @@ use gatehook_domain::project::{Project, Visibility};
 use gatehook_domain::rule::{CleanCodeAttribute, RuleKey};
 use gatehook_domain::task::{Task, TaskStatus};
 use gatehook_domain::user::User;
-use gatehook_domain::webhook::{Attempt, Delivery, DeliveryStatus, Event, EventKind, Webhook, WebhookUrl};
+use gatehook_domain::webhook::{Attempt, Delivery, DeliveryStatus, Event, EventKind, HookOptions, Webhook, WebhookUrl};
 use gatehook_store::delivery::{Claim, Claimed, Completion, Holder, Outcome};
 use gatehook_store::testing::{self, TestStore};
 use gatehook_store::{Engine, Store, StoreError, Tx, branch, component, delivery, project, user, webhook};
@@ -229,6 +229,7 @@ pub(crate) fn new_webhook(name: &str, project: Option<&ProjectId>) -> Webhook {
         failing_since: None,
         failures: 0,
         gone: false,
+        options: HookOptions::default(),
     }
 }
 
@@ -241,8 +242,8 @@ pub(crate) fn keep_webhook(tx: &mut Tx<'_>, name: &str, project: Option<&Project
 pub(crate) fn new_event(name: &str, project: &Project, created_at: Timestamp) -> Event {
     Event {
         id: id(name),
-        project: project.id.clone(),
-        project_key: project.key.clone(),
+        project: Some(project.id.clone()),
+        project_key: Some(project.key.clone()),
         branch: None,
         kind: EventKind::AnalysisCompleted,
         task: Some(TaskId::parse("task").unwrap()),

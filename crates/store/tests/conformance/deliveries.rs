@@ -1,5 +1,5 @@
 use gatehook_domain::id::{NodeId, WebhookId};
-use gatehook_domain::webhook::{Attempt, DeliveryStatus, Event, Webhook, WebhookUrl};
+use gatehook_domain::webhook::{Attempt, Delivery, DeliveryStatus, Event, Rendered, Webhook, WebhookUrl};
 use gatehook_store::delivery::{Backlog, Claim, Completion, DeliveryFilter, Held, Holder, Outcome};
 use gatehook_store::{StoreError, Tx, delivery, webhook};
 
@@ -30,6 +30,8 @@ crate::on_both! {
     what_is_held_in_memory_does_not_stand_before_other_webhooks
     an_attempt_held_in_memory_counts_when_it_ends_and_only_once
     a_claim_takes_no_more_bytes_than_it_may
+    what_was_rendered_is_kept_and_an_empty_text_is_never_sent_again
+    what_is_about_the_system_has_no_project
 }
 
 fn nodes() -> (NodeId, NodeId) {
@@ -507,6 +509,59 @@ fn what_ended_in_a_window_is_counted_and_sent_again(tx: &mut Tx<'_>) -> Done {
         0,
         "they are owed now"
     );
+    Ok(())
+}
+
+fn what_was_rendered_is_kept_and_an_empty_text_is_never_sent_again(tx: &mut Tx<'_>) -> Done {
+    let (project, hook) = keep_deliveries(tx, &[])?;
+    let event = new_event("event-2", &project, at(0));
+    delivery::insert_event(tx, &event)?;
+    let ended = |name| Delivery {
+        status: DeliveryStatus::Failed,
+        due_at: None,
+        attempts: 1,
+        last: Some(attempt(1, None)),
+        ..new_delivery(name, &event, &hook, at(0))
+    };
+    let kept = [ended("plain"), ended("told"), ended("empty")];
+    delivery::insert_many(tx, &kept)?;
+    let told = Rendered {
+        body: b"hello\x00\xff".to_vec(),
+        path: Some("/a?b=c".to_owned()),
+    };
+    let empty = Rendered {
+        body: Vec::new(),
+        path: None,
+    };
+    delivery::set_rendered(tx, &id("told"), &told)?;
+    delivery::set_rendered(tx, &id("empty"), &empty)?;
+    for (name, rendered) in [("plain", None), ("told", Some(told)), ("empty", Some(empty))] {
+        assert_eq!(delivery::rendered(tx, &id(name))?, rendered, "{name}");
+    }
+    assert_eq!(delivery::rendered(tx, &id("gone"))?, None);
+    assert_eq!(delivery::by_id(tx, &kept[1].id)?, Some(kept[1].clone()));
+    assert_eq!(delivery::attempts(tx, &kept[1].id)?, [attempt(1, None)]);
+    assert_eq!(delivery::count_failed(tx, &hook.id, at(0))?, 2);
+    assert_eq!(delivery::redeliver_window(tx, &hook.id, at(0), at(9), true)?, 2);
+    assert!(!delivery::redeliver(tx, &id("empty"))?);
+    assert_eq!(delivery::redeliver_failed(tx, &hook.id, at(0))?, 2);
+    assert_eq!(due(tx)?, ["plain", "told"]);
+    Ok(())
+}
+
+fn what_is_about_the_system_has_no_project(tx: &mut Tx<'_>) -> Done {
+    let (project, _) = keep_project(tx, "shop")?;
+    let hook = keep_webhook(tx, "global", None)?;
+    let event = Event {
+        project: None,
+        project_key: None,
+        ..new_event("event", &project, at(0))
+    };
+    delivery::insert_event(tx, &event)?;
+    let owed = new_delivery("owed", &event, &hook, at(0));
+    delivery::insert_many(tx, std::slice::from_ref(&owed))?;
+    assert_eq!(delivery::event(tx, &event.id)?, Some(event));
+    assert_eq!(delivery::by_id(tx, &owed.id)?, Some(owed));
     Ok(())
 }
 

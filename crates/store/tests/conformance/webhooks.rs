@@ -1,5 +1,8 @@
 use gatehook_domain::id::WebhookId;
-use gatehook_domain::webhook::{Webhook, WebhookUrl};
+use gatehook_domain::webhook::{
+    CustomHeader, EventKind, Filter, Format, FormatKind, FormatParts, HookOptions, Pattern, PreviousSecret, Webhook,
+    WebhookUrl,
+};
 use gatehook_store::{StoreError, Tx, delivery, webhook};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -8,6 +11,7 @@ use crate::bench::{Done, at, id, keep_deliveries, keep_project, keep_webhook, ne
 crate::on_both! {
     a_webhook_is_kept_with_its_url_and_secret
     neither_url_nor_secret_stands_in_the_database
+    what_a_webhook_asks_for_is_kept_and_can_be_taken_back
     an_event_is_told_to_the_projects_webhooks_then_to_the_global_ones
     deleting_a_webhook_says_how_many_deliveries_were_owed
     webhooks_that_have_failed_for_long_are_found
@@ -47,14 +51,85 @@ fn a_webhook_is_kept_with_its_url_and_secret(tx: &mut Tx<'_>) -> Done {
     Ok(())
 }
 
-fn neither_url_nor_secret_stands_in_the_database(tx: &mut Tx<'_>) -> Done {
+fn asking() -> HookOptions {
+    HookOptions {
+        filter: Filter {
+            events: [EventKind::GateChanged].into(),
+            only_gate_changes: true,
+            branches: vec![Pattern::parse("release/*").unwrap()],
+            ..Filter::default()
+        },
+        headers: vec![
+            CustomHeader::parse("X-Key", "hunter2").unwrap(),
+            CustomHeader::parse("Authorization", "Bearer \"t0ken\"").unwrap(),
+        ],
+        previous_secret: Some(PreviousSecret {
+            secret: SecretString::from("s3cr3t of old"),
+            valid_until: at(99),
+        }),
+        standard_webhooks: true,
+        skip_tls_verification: true,
+        format: Format::new(
+            FormatKind::GitHubStatus,
+            FormatParts {
+                token: Some("hunter2".into()),
+                ..FormatParts::default()
+            },
+        )
+        .unwrap(),
+    }
+}
+
+fn what_a_webhook_asks_for_is_kept_and_can_be_taken_back(tx: &mut Tx<'_>) -> Done {
     let kept = Webhook {
-        secret: Some(SecretString::from("s3cr3t")),
+        options: asking(),
         ..new_webhook("ci", None)
     };
     webhook::insert(tx, &kept)?;
-    let row = tx.query_opt("SELECT url, secret FROM webhook", &[])?.unwrap();
-    for column in 0..2 {
+    let shown = |options: &HookOptions| {
+        let headers: Vec<(String, String)> = options
+            .headers
+            .iter()
+            .map(|header| (header.name().to_owned(), header.expose().to_owned()))
+            .collect();
+        let previous = options.previous_secret.as_ref();
+        let previous = previous.map(|previous| (previous.secret.expose_secret().to_owned(), previous.valid_until));
+        let flags = (options.standard_webhooks, options.skip_tls_verification);
+        let format = serde_json::to_string(&options.format).unwrap();
+        (options.filter.clone(), headers, previous, flags, format)
+    };
+    let found = webhook::by_id(tx, &kept.id)?.unwrap();
+    assert_eq!(shown(&found.options), shown(&asking()));
+    assert!(!format!("{found:?}").contains("hunter2") && !format!("{found:?}").contains("s3cr3t"));
+    let plain = Webhook {
+        options: HookOptions::default(),
+        ..kept
+    };
+    webhook::update(tx, &plain)?;
+    let found = webhook::by_id(tx, &plain.id)?.unwrap();
+    assert_eq!(shown(&found.options), shown(&HookOptions::default()));
+    webhook::update(
+        tx,
+        &Webhook {
+            options: asking(),
+            ..found
+        },
+    )?;
+    assert_eq!(shown(&webhook::global(tx)?[0].options), shown(&asking()));
+    Ok(())
+}
+
+fn neither_url_nor_secret_stands_in_the_database(tx: &mut Tx<'_>) -> Done {
+    let kept = Webhook {
+        secret: Some(SecretString::from("s3cr3t")),
+        options: asking(),
+        ..new_webhook("ci", None)
+    };
+    webhook::insert(tx, &kept)?;
+    let row = tx
+        .query_opt("SELECT url, secret, headers, previous_secret, format FROM webhook", &[])?
+        .unwrap();
+    for column in 0..5 {
         let sealed: Vec<u8> = row.get(column)?;
         let text = String::from_utf8_lossy(&sealed);
         assert!(!text.contains("hunter2") && !text.contains("receiver") && !text.contains("s3cr3t"));

@@ -10,7 +10,7 @@ use gatehook_domain::id::{BranchId, DeliveryId, EventId, NodeId, ProjectId, Webh
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::project::{Project, Visibility};
 use gatehook_domain::setting::{VALIDATE_WEBHOOKS, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE};
-use gatehook_domain::webhook::{Delivery, DeliveryStatus, EventKind, Webhook, WebhookUrl};
+use gatehook_domain::webhook::{Delivery, DeliveryStatus, EventKind, HookOptions, Webhook, WebhookUrl};
 use gatehook_store::delivery::{Claim, DeliveryFilter, Holder};
 use gatehook_store::testing::{TestStore, open_sqlite};
 use gatehook_store::{Store, StoreError, Tx, branch, delivery, project, setting, webhook};
@@ -72,6 +72,7 @@ impl House {
                 failing_since: None,
                 failures: 0,
                 gone: false,
+                options: HookOptions::default(),
             };
             webhook::insert(tx, &webhook)?;
             Ok::<_, StoreError>(id)

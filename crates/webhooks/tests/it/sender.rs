@@ -9,7 +9,7 @@ use bytes::Bytes;
 use gatehook_domain::ambient::{ManualClock, SeededEntropy};
 use gatehook_domain::id::{DeliveryId, WebhookId};
 use gatehook_domain::key::ProjectKey;
-use gatehook_domain::webhook::{Attempt, EventKind, Webhook, WebhookUrl};
+use gatehook_domain::webhook::{Attempt, EventKind, HookOptions, Webhook, WebhookUrl};
 use gatehook_domain::{Ambient, Timestamp};
 use gatehook_webhooks::guard::Guard;
 use gatehook_webhooks::names::{Answer as Told, Lookup, Network};
@@ -92,8 +92,9 @@ fn call_with(url: &str, secret: Option<&SecretString>) -> Call {
             failing_since: None,
             failures: 0,
             gone: false,
+            options: HookOptions::default(),
         }),
-        project_key: ProjectKey::parse("org:shop").unwrap(),
+        project_key: ProjectKey::parse("org:shop").ok(),
         kind: EventKind::AnalysisCompleted,
         delivery: DeliveryId::parse("delivery-1").unwrap(),
         number: 1,

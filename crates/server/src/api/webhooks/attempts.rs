@@ -1,13 +1,12 @@
 //! `api/webhooks/attempts`.
 
 use gatehook_domain::id::DeliveryId;
-use gatehook_domain::user::ProjectPermission;
 use gatehook_domain::webhook::Attempt;
 use gatehook_store::{Tx, delivery};
 use serde::Serialize;
 
 use crate::action::{Action, Answer, Call, Run};
-use crate::api::webhooks::{DeliveryRow, project_of};
+use crate::api::webhooks::{DeliveryRow, require_told};
 use crate::error::ApiError;
 use crate::params::Param;
 use crate::shapes::Date;
@@ -61,11 +60,10 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
     let missing = || ApiError::not_found("Webhook delivery not found");
     let id = DeliveryId::parse(call.params.required("delivery")?).map_err(|_| missing())?;
     let found = delivery::by_id(tx, &id)?.ok_or_else(missing)?;
-    let project = project_of(tx, &found)?;
-    call.caller.require_project(tx, &project, ProjectPermission::Admin)?;
+    let project = require_told(tx, &call.caller, found.project.as_ref())?;
     let attempts = delivery::attempts(tx, &id)?;
     Answer::json(&Found {
         attempts: attempts.into_iter().map(Row::from).collect(),
-        delivery: DeliveryRow::of(found, project.key.into()),
+        delivery: DeliveryRow::of(found, project),
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatehook_domain::project::Project;
-use gatehook_domain::webhook::{MAX_WEBHOOKS, Webhook, WebhookUrl};
+use gatehook_domain::webhook::{HookOptions, MAX_WEBHOOKS, Webhook, WebhookUrl};
 use gatehook_store::{Tx, webhook};
 use secrecy::SecretString;
 use serde::Serialize;
@@ -92,6 +92,7 @@ fn insert(tx: &mut Tx<'_>, call: &Call, url: &WebhookUrl) -> Result<Answer, ApiE
         failing_since: None,
         failures: 0,
         gone: false,
+        options: HookOptions::default(),
     };
     webhook::insert(tx, &made)?;
     Answer::json(&Created {

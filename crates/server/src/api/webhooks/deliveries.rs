@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use gatehook_domain::id::{ProjectId, TaskId, WebhookId};
+use gatehook_domain::key::ProjectKey;
 use gatehook_domain::user::ProjectPermission;
 use gatehook_store::Tx;
 use gatehook_store::delivery::{self, DeliveryFilter};
 use serde::Serialize;
 
 use crate::action::{Action, Answer, Call, Run};
-use crate::api::webhooks::{DeliveryRow, project_of};
+use crate::api::webhooks::{DeliveryRow, require_told};
 use crate::error::ApiError;
 use crate::lookup;
 use crate::params::Param;
@@ -65,16 +66,14 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
         Some(filter) => delivery::search(tx, filter, page, size)?,
         None => (Vec::new(), 0),
     };
-    let mut keys: BTreeMap<ProjectId, String> = BTreeMap::new();
+    let mut keys: BTreeMap<Option<ProjectId>, Option<ProjectKey>> = BTreeMap::new();
     let mut deliveries = Vec::with_capacity(found.len());
     for delivery in found {
         let key = if let Some(key) = keys.get(&delivery.project) {
             key.clone()
         } else {
-            let project = project_of(tx, &delivery)?;
-            call.caller.require_project(tx, &project, ProjectPermission::Admin)?;
-            let key = String::from(project.key);
-            keys.insert(project.id, key.clone());
+            let key = require_told(tx, &call.caller, delivery.project.as_ref())?;
+            keys.insert(delivery.project.clone(), key.clone());
             key
         };
         deliveries.push(DeliveryRow::of(delivery, key));

@@ -1,6 +1,7 @@
 //! Webhooks and what came of their calls.
 
-use gatehook_domain::id::WebhookId;
+use gatehook_domain::id::{ProjectId, WebhookId};
+use gatehook_domain::key::ProjectKey;
 use gatehook_domain::project::Project;
 use gatehook_domain::setting;
 use gatehook_domain::user::{GlobalPermission, ProjectPermission};
@@ -101,7 +102,9 @@ struct Counted {
 #[serde(rename_all = "camelCase")]
 struct DeliveryRow {
     id: String,
-    component_key: String,
+    /// Absent when the call is about the system, not about a project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ce_task_id: Option<String>,
     name: String,
@@ -120,10 +123,10 @@ struct DeliveryRow {
 }
 
 impl DeliveryRow {
-    fn of(delivery: Delivery, component_key: String) -> Self {
+    fn of(delivery: Delivery, project: Option<ProjectKey>) -> Self {
         let last = delivery.last.as_ref();
         Self {
-            component_key,
+            component_key: project.map(String::from),
             ce_task_id: delivery.task.map(String::from),
             name: delivery.name,
             url: delivery.url,
@@ -139,12 +142,16 @@ impl DeliveryRow {
     }
 }
 
-/// The project a delivery is about; it is there as long as the delivery is.
-fn project_of(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<Project, ApiError> {
-    project::by_id(tx, &delivery.project)?.ok_or_else(|| {
-        StoreError::Corrupt {
+/// Refuses a caller who may not see what is about a project or, without one, about a global webhook. Gives the project's
+/// key.
+fn require_told(tx: &mut Tx<'_>, caller: &Caller, project: Option<&ProjectId>) -> Result<Option<ProjectKey>, ApiError> {
+    let project = match project {
+        // It is there as long as what is about it.
+        Some(id) => Some(project::by_id(tx, id)?.ok_or_else(|| StoreError::Corrupt {
             what: "a delivery without its project".to_owned(),
-        }
-        .into()
-    })
+        })?),
+        None => None,
+    };
+    require_scope(tx, caller, project.as_ref())?;
+    Ok(project.map(|project| project.key))
 }
