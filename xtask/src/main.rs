@@ -3,6 +3,7 @@
 mod debian;
 mod generate;
 mod postgres;
+mod python;
 mod run;
 
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Sets up what the tests need (a throw-away PostgreSQL) and runs all of them.
+    /// Sets up what the tests need (a throw-away PostgreSQL, a Python with a reference library) and runs all of them.
     Test {
         /// Passed on to `cargo test`, for example `-p gatehook-store`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -93,6 +94,7 @@ fn workspace_root() -> Result<PathBuf> {
 
 fn test(arguments: &[String]) -> Result<()> {
     let cluster = postgres::Cluster::start()?;
+    let python = python::environment()?;
     let mut cargo = Cmd::cargo(["test", "--locked"]);
     if arguments.is_empty() {
         // The program is built first: the black-box tests start it as a process of its own.
@@ -101,7 +103,10 @@ fn test(arguments: &[String]) -> Result<()> {
     } else {
         cargo = cargo.args(arguments);
     }
-    cargo.env("GATEHOOK_TEST_POSTGRES", &cluster.url()).run()
+    cargo
+        .env("GATEHOOK_TEST_POSTGRES", &cluster.url())
+        .env("GATEHOOK_TEST_PYTHON", &python.to_string_lossy())
+        .run()
 }
 
 fn soak(rounds: u64, seed: Option<u64>) -> Result<()> {
