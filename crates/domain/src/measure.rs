@@ -1,6 +1,9 @@
 //! Measures: values of metrics.
 
-use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::metric::{Metric, ValueType};
 
@@ -16,8 +19,17 @@ pub enum MeasureValue {
 }
 
 /// Values of metrics of the catalogue, at most one of each.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Measures(BTreeMap<&'static str, MeasureValue>);
+///
+/// A list sorted by key, of the places that metrics have in that order: measures are read, changed in a few places and
+/// written whole with every change of an issue, and so no keys are compared for it.
+#[derive(Clone, Default, PartialEq)]
+pub struct Measures(Vec<(u16, MeasureValue)>);
+
+impl fmt::Debug for Measures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
 
 /// A text that holds no measures.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +44,8 @@ impl Measures {
 
     /// The value of a metric.
     pub fn get(&self, key: &str) -> Option<&MeasureValue> {
-        self.0.get(key)
+        let at = self.find(Metric::place(key)?).ok()?;
+        Some(&self.0[at].1)
     }
 
     /// The whole number a metric has.
@@ -62,51 +75,77 @@ impl Measures {
 
     /// Sets a whole number, in the form the metric has; nothing happens for a key that is not in the catalogue.
     pub fn set_int(&mut self, key: &str, value: i64) {
-        let Some(metric) = Metric::find(key) else { return };
-        let kept = match Form::of(metric.kind) {
-            Form::Whole => MeasureValue::Int(value),
-            Form::Decimal => MeasureValue::Number(value as f64),
-            Form::Text => MeasureValue::Text(value.to_string()),
-        };
-        self.0.insert(metric.key, kept);
+        if let Some(place) = Metric::place(key) {
+            self.insert(place, whole(Metric::at(place), value));
+        }
     }
 
     /// Sets a number, rounded half up to what the metric keeps; nothing happens for a key that is not in the catalogue
     /// or for what is no finite number.
     pub fn set_number(&mut self, key: &str, value: f64) {
-        let Some(metric) = Metric::find(key).filter(|_| value.is_finite()) else {
-            return;
-        };
-        let kept = match Form::of(metric.kind) {
-            Form::Whole => MeasureValue::Int(rounded(value, 0) as i64),
-            Form::Decimal => MeasureValue::Number(rounded(value, metric.decimal_scale.unwrap_or(1))),
-            Form::Text => MeasureValue::Text(java_double(value)),
-        };
-        self.0.insert(metric.key, kept);
+        if let Some(place) = Metric::place(key)
+            && let Some(value) = number(Metric::at(place), value)
+        {
+            self.insert(place, value);
+        }
     }
 
     /// Sets a text; nothing happens for a key that is not in the catalogue or whose metric has numbers.
     pub fn set_text(&mut self, key: &str, value: impl Into<String>) {
-        if let Some(metric) = Metric::find(key)
-            && Form::of(metric.kind) == Form::Text
+        if let Some(place) = Metric::place(key)
+            && Form::of(Metric::at(place).kind) == Form::Text
         {
-            self.0.insert(metric.key, MeasureValue::Text(value.into()));
+            self.insert(place, MeasureValue::Text(value.into()));
         }
     }
 
     /// Takes a value away.
     pub fn remove(&mut self, key: &str) -> Option<MeasureValue> {
-        self.0.remove(key)
+        let at = self.find(Metric::place(key)?).ok()?;
+        Some(self.0.remove(at).1)
     }
 
     /// All values, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &MeasureValue)> {
-        self.0.iter().map(|(key, value)| (*key, value))
+        self.0.iter().map(|(place, value)| (Metric::at(*place).key, value))
     }
 
     /// Takes over all values of `other`.
     pub fn extend(&mut self, other: Measures) {
-        self.0.extend(other.0);
+        for (place, value) in other.0 {
+            self.insert(place, value);
+        }
+    }
+
+    /// Sets the values of metrics, or takes them away. They come in the order of their places, each once.
+    pub(crate) fn replace(&mut self, values: impl Iterator<Item = (u16, Option<MeasureValue>)>) {
+        let mut merged = Vec::with_capacity(self.0.len() + values.size_hint().0);
+        let mut old = std::mem::take(&mut self.0).into_iter().peekable();
+        for (place, value) in values {
+            while let Some(kept) = old.next_if(|(other, _)| *other < place) {
+                merged.push(kept);
+            }
+            old.next_if(|(other, _)| *other == place);
+            merged.extend(value.map(|value| (place, value)));
+        }
+        merged.extend(old);
+        self.0 = merged;
+    }
+
+    fn insert(&mut self, place: u16, value: MeasureValue) {
+        if self.0.last().is_none_or(|(last, _)| *last < place) {
+            self.0.push((place, value));
+            return;
+        }
+        match self.find(place) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => self.0.insert(at, (place, value)),
+        }
+    }
+
+    /// Where the value of a metric is, or where it would belong.
+    fn find(&self, place: u16) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&place, |(other, _)| *other)
     }
 
     /// True when there is no value.
@@ -116,34 +155,161 @@ impl Measures {
 
     /// Writes them as a JSON object.
     pub fn to_json(&self) -> String {
-        let mut object = serde_json::Map::new();
-        for (key, value) in self.iter() {
-            let value = match value {
-                MeasureValue::Int(value) => (*value).into(),
-                MeasureValue::Number(value) => (*value).into(),
-                MeasureValue::Text(value) => value.as_str().into(),
-            };
-            object.insert(key.to_owned(), value);
-        }
-        serde_json::Value::Object(object).to_string()
+        // Keys and values are texts and numbers only, which cannot fail to be written.
+        serde_json::to_string(&Written(self)).unwrap_or_default()
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote; metrics that are no longer in the catalogue are dropped.
     pub fn from_json(text: &str) -> Result<Self, MeasureError> {
-        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)?;
-        let mut measures = Self::new();
-        for (key, value) in object {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let measures = reader.deserialize_map(Reader)?;
+        reader.end()?;
+        Ok(measures)
+    }
+}
+
+/// Measures on their way into JSON.
+struct Written<'a>(&'a Measures);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.0.len()))?;
+        for (key, value) in self.0.iter() {
             match value {
-                serde_json::Value::Number(number) => match number.as_i64() {
-                    Some(whole) => measures.set_int(&key, whole),
-                    None => measures.set_number(&key, number.as_f64().unwrap_or(f64::NAN)),
-                },
-                serde_json::Value::String(text) => measures.set_text(&key, text),
-                _ => {}
+                MeasureValue::Int(value) => map.serialize_entry(key, value)?,
+                MeasureValue::Number(value) => map.serialize_entry(key, value)?,
+                MeasureValue::Text(value) => map.serialize_entry(key, value)?,
+            }
+        }
+        map.end()
+    }
+}
+
+/// Reads measures from a JSON object.
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Measures;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of measures")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Measures, A::Error> {
+        // As many as a branch has, mostly.
+        let mut measures = Measures(Vec::with_capacity(160));
+        let mut next = 0;
+        while let Some(place) = map.next_key_seed(Key { next })? {
+            let value = map.next_value_seed(ValueOf(place.map(Metric::at)))?;
+            if let Some(place) = place {
+                next = place + 1;
+                if let Some(value) = value {
+                    measures.insert(place, value);
+                }
             }
         }
         Ok(measures)
     }
+}
+
+/// Reads a key: the place of the metric it names. Keys were written in order, so the place is mostly one of the next.
+struct Key {
+    next: u16,
+}
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Option<u16>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = Option<u16>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the key of a metric")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Metric::place_from(self.next, key))
+    }
+}
+
+/// Reads the value of a metric, in the form it has now; nothing when it does not fit.
+struct ValueOf(Option<&'static Metric>);
+
+impl<'de> DeserializeSeed<'de> for ValueOf {
+    type Value = Option<MeasureValue>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ValueOf {
+    type Value = Option<MeasureValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the value of a metric")
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(self.0.map(|metric| whole(metric, value)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        match i64::try_from(value) {
+            Ok(value) => Ok(self.0.map(|metric| whole(metric, value))),
+            Err(_) => Ok(self.0.and_then(|metric| number(metric, value as f64))),
+        }
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(self.0.and_then(|metric| number(metric, value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        let is_text = self.0.is_some_and(|metric| Form::of(metric.kind) == Form::Text);
+        Ok(is_text.then(|| MeasureValue::Text(value.to_owned())))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}
+
+/// A whole number in the form that a metric keeps.
+pub(crate) fn whole(metric: &Metric, value: i64) -> MeasureValue {
+    match Form::of(metric.kind) {
+        Form::Whole => MeasureValue::Int(value),
+        Form::Decimal => MeasureValue::Number(value as f64),
+        Form::Text => MeasureValue::Text(value.to_string()),
+    }
+}
+
+/// A number in the form that a metric keeps, rounded half up; nothing for what is no finite number.
+pub(crate) fn number(metric: &Metric, value: f64) -> Option<MeasureValue> {
+    value.is_finite().then(|| match Form::of(metric.kind) {
+        Form::Whole => MeasureValue::Int(rounded(value, 0) as i64),
+        Form::Decimal => MeasureValue::Number(rounded(value, metric.decimal_scale.unwrap_or(1))),
+        Form::Text => MeasureValue::Text(java_double(value)),
+    })
 }
 
 /// In what form the values of a metric are kept.
@@ -188,6 +354,9 @@ pub fn gate_text(metric: &Metric, value: &MeasureValue) -> String {
 /// A number rounded half up (away from zero) to so many digits after the point. What counts is the number as it is
 /// written, not its binary form: 0.35 becomes 0.4, as in SonarQube.
 pub(crate) fn rounded(value: f64, scale: u8) -> f64 {
+    if is_rounded(value, scale) {
+        return value;
+    }
     let written = value.abs().to_string();
     let Some((whole, digits)) = written.split_once('.') else {
         return value;
@@ -203,6 +372,15 @@ pub(crate) fn rounded(value: f64, scale: u8) -> f64 {
     format!("{kept}e-{scale}")
         .parse::<f64>()
         .map_or(value, |rounded| rounded.copysign(value))
+}
+
+/// Whether a number is the one nearest to some number of so many digits after the point, and so is written with no
+/// more: what was rounded once need not be written out to see that. False may also mean that it is too large to tell.
+fn is_rounded(value: f64, scale: u8) -> bool {
+    let power = 10_f64.powi(i32::from(scale));
+    let digits = (value * power).round();
+    // Up to 2^53 and 10^22 both are exact, and then a quotient is the nearest double.
+    scale <= 22 && digits.abs() < 9_007_199_254_740_992.0 && (digits / power).to_bits() == value.to_bits()
 }
 
 /// A number as Java writes a double: `85.0`, `33.3`, `1.0E7`.
@@ -259,6 +437,23 @@ mod tests {
     }
 
     #[test]
+    fn measures_are_read_in_whatever_order_they_stand() {
+        let read = Measures::from_json(r#"{"violations":1,"no_such_metric":2,"bugs":3,"zzz":4,"coverage":5}"#).unwrap();
+        let keys: Vec<_> = read.iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["bugs", "coverage", "violations"]);
+    }
+
+    #[test]
+    fn what_is_no_value_of_a_metric_is_passed_over() {
+        let text =
+            r#"{"bugs":[1,[2]],"violations":{"a":{}},"open_issues":null,"ncloc":true,"coverage":"80","files":3}"#;
+        let read = Measures::from_json(text).unwrap();
+        assert_eq!(read.iter().collect::<Vec<_>>(), [("files", &MeasureValue::Int(3))]);
+        assert!(Measures::from_json(r#"{"files":3}x"#).is_err());
+        assert!(Measures::from_json("3").is_err());
+    }
+
+    #[test]
     fn only_metrics_of_the_catalogue_are_kept() {
         let mut measures = Measures::new();
         measures.set_int("no_such_metric", 1);
@@ -274,6 +469,37 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_rounded_number_has_no_more_digits_and_is_the_nearest(whole in -1_000_000_000_i64..1_000_000_000, scale in 0..6_u8,
+            noise in -0.5..0.5_f64) {
+            let power = 10_f64.powi(i32::from(scale));
+            let exact = whole as f64 / power;
+            prop_assert_eq!(rounded(exact, scale).to_bits(), exact.to_bits());
+            let near = rounded((whole as f64 + noise * 0.999) / power, scale);
+            prop_assert!((near - exact).abs() < 1e-9 * exact.abs().max(1.0), "{near} is not {exact}");
+        }
+
+        #[test]
+        fn later_values_win_over_earlier_ones_wherever_they_stand(values in proptest::collection::vec((0..Metric::all().len(), 0..9_i64), 0..80)) {
+            let mut measures = Measures::new();
+            let mut other = Measures::new();
+            let mut naive = std::collections::BTreeMap::new();
+            for (turn, (at, value)) in values.into_iter().enumerate() {
+                let metric = &Metric::all()[at];
+                if value == 0 {
+                    measures.remove(metric.key);
+                    other.remove(metric.key);
+                    naive.remove(metric.key);
+                    continue;
+                }
+                if turn % 2 == 0 { &mut measures } else { &mut other }.set_int(metric.key, value);
+                if turn % 2 == 0 { other.remove(metric.key); }
+                naive.insert(metric.key, whole(metric, value));
+            }
+            measures.extend(other);
+            prop_assert_eq!(measures.iter().collect::<Vec<_>>(), naive.iter().map(|(key, value)| (*key, value)).collect::<Vec<_>>());
+        }
+
         #[test]
         fn measures_read_back_as_they_were_written(values in proptest::collection::vec(
             (0..Metric::all().len(), -1_000_000_000_000..1_000_000_000_000_i64, -1e9..1e9_f64, ".{0,20}"), 0..30)) {

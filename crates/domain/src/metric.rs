@@ -1,5 +1,6 @@
 //! Metrics: what can be measured, and how a value of each reads.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -61,15 +62,44 @@ pub struct Metric {
     pub decimal_scale: Option<u8>,
 }
 
+/// The whole catalogue, sorted by key.
+static SORTED: LazyLock<Vec<&'static Metric>> = LazyLock::new(|| {
+    let mut sorted: Vec<_> = Metric::all().iter().collect();
+    sorted.sort_unstable_by_key(|metric| metric.key);
+    sorted
+});
+
 /// What the keys of metrics on new code begin with.
 const ON_NEW_CODE: &str = "new_";
 
 impl Metric {
     /// The metric of this key.
     pub fn find(key: &str) -> Option<&'static Metric> {
-        static BY_KEY: LazyLock<HashMap<&'static str, &'static Metric>> =
-            LazyLock::new(|| Metric::all().iter().map(|metric| (metric.key, metric)).collect());
+        Some(Self::at(Self::place(key)?))
+    }
+
+    /// Where the metric of this key stands in the order of all keys.
+    pub(crate) fn place(key: &str) -> Option<u16> {
+        static BY_KEY: LazyLock<HashMap<&'static str, u16>> =
+            LazyLock::new(|| SORTED.iter().map(|metric| metric.key).zip(0..).collect());
         BY_KEY.get(key).copied()
+    }
+
+    /// The metric at a place that [`place`](Self::place) gave.
+    pub(crate) fn at(place: u16) -> &'static Metric {
+        SORTED[usize::from(place)]
+    }
+
+    /// The place of a key that mostly comes soon after the key before it, which was found just before `from`.
+    pub(crate) fn place_from(from: u16, key: &str) -> Option<u16> {
+        for (metric, place) in SORTED.iter().skip(usize::from(from)).zip(from..) {
+            match metric.key.cmp(key) {
+                Ordering::Less => {}
+                Ordering::Equal => return Some(place),
+                Ordering::Greater => break,
+            }
+        }
+        Self::place(key)
     }
 
     /// The whole catalogue.

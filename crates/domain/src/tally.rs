@@ -12,7 +12,7 @@ mod measures;
 #[cfg(test)]
 mod tests;
 
-pub use self::measures::issue_measures;
+pub use self::measures::{issue_measures, renew};
 
 /// Counters of issues; only those that are not zero.
 ///
@@ -85,21 +85,20 @@ impl Tally {
     }
 
     fn change(&mut self, name: &str, by: i64) {
-        let now = self.0.get(name).copied().unwrap_or(0).saturating_add(by);
-        if now == 0 {
-            self.0.remove(name);
-        } else {
-            self.0.insert(name.to_owned(), now);
+        match self.0.get_mut(name) {
+            Some(count) => {
+                *count = count.saturating_add(by);
+                if *count == 0 {
+                    self.0.remove(name);
+                }
+            }
+            None if by != 0 => drop(self.0.insert(name.to_owned(), by)),
+            None => {}
         }
     }
 
-    fn count(&self, on_new_code: bool, counter: &str) -> i64 {
-        let name = if on_new_code {
-            format!("{ON_NEW_CODE}{counter}")
-        } else {
-            counter.to_owned()
-        };
-        self.0.get(&name).copied().unwrap_or(0)
+    fn count(&self, counter: &str) -> i64 {
+        self.0.get(counter).copied().unwrap_or(0)
     }
 }
 

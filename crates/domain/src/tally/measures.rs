@@ -1,43 +1,159 @@
 //! From counters to measures.
 
-use super::{DebtContext, Tally};
-use crate::issue::{ImpactSeverity, IssueType, Severity, SoftwareQuality};
-use crate::measure::Measures;
+use std::fmt::Write as _;
+use std::sync::LazyLock;
 
-/// Overall, or on new code: which counters are read, and what the metrics are called.
-struct Side<'a> {
-    tally: &'a Tally,
+use super::{DebtContext, ON_NEW_CODE, Tally};
+use crate::issue::{ImpactSeverity, IssueType, Severity, SoftwareQuality};
+use crate::measure::{MeasureValue, Measures, number, whole};
+use crate::metric::Metric;
+
+/// What follows from the counters, in the order of the metrics' keys. The names of counters and metrics are put together
+/// once: this is gone through twice with every change of an issue.
+static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let mut table = Vec::new();
+    for is_new in [false, true] {
+        Side {
+            is_new,
+            table: &mut table,
+        }
+        .write();
+    }
+    table.sort_unstable_by_key(|entry| entry.place);
+    table
+});
+
+/// A metric, and what its value follows from.
+struct Entry {
+    place: u16,
+    metric: &'static Metric,
     is_new: bool,
-    development_cost: f64,
-    ctx: &'a DebtContext,
+    source: Source,
+}
+
+/// What a value follows from. The texts are names of counters.
+enum Source {
+    /// Always 0.
+    Zero,
+    /// A counter.
+    Count(String),
+    /// The worst severity that is counted at all, as a rating.
+    WorstRating(Ladder),
+    /// The same as a number that conditions can be put on.
+    WorstLevel(Ladder),
+    /// The issues that hurt a quality, by severity, as the JSON that clients of the Web API read.
+    BySeverity {
+        counters: Vec<(ImpactSeverity, String)>,
+        total: String,
+    },
+    /// The rating of a debt.
+    DebtRating(String),
+    /// A debt in hundredths of what the code costs.
+    DebtRatio(String),
+    /// What must be mended of a debt until it is rated A.
+    DebtToA(String),
+    /// The hundredths of hotspots that were looked at; absent without hotspots.
+    Reviewed(Hotspots),
+    /// The same as a rating.
+    ReviewRating(Hotspots),
+}
+
+/// Counters of severities, the worst first.
+type Ladder = Vec<(ImpactSeverity, String)>;
+
+/// The counters of hotspots.
+struct Hotspots {
+    to_review: String,
+    reviewed: String,
 }
 
 /// All measures that follow from the counters of a branch or file; those on new code only when there is new code.
 pub fn issue_measures(tally: &Tally, ctx: &DebtContext) -> Measures {
     let mut measures = Measures::new();
-    Side {
-        tally,
-        is_new: false,
-        development_cost: ctx.development_cost,
-        ctx,
-    }
-    .write(&mut measures);
-    if ctx.has_new_code {
-        let development_cost = ctx.new_development_cost.unwrap_or(0.0);
-        Side {
-            tally,
-            is_new: true,
-            development_cost,
-            ctx,
-        }
-        .write(&mut measures);
-    }
+    renew(&mut measures, tally, ctx);
     measures
 }
 
+/// Puts the measures that follow from counters in place of those that followed from what the counters were before.
+pub fn renew(measures: &mut Measures, tally: &Tally, ctx: &DebtContext) {
+    let wanted = TABLE.iter().filter(|entry| ctx.has_new_code || !entry.is_new);
+    // Some have no value in some states: a percentage of nothing.
+    measures.replace(wanted.map(|entry| (entry.place, entry.value(tally, ctx))));
+}
+
+impl Entry {
+    fn value(&self, tally: &Tally, ctx: &DebtContext) -> Option<MeasureValue> {
+        let cost = if self.is_new {
+            ctx.new_development_cost.unwrap_or(0.0)
+        } else {
+            ctx.development_cost
+        };
+        let density = |effort: &str| {
+            if cost > 0.0 {
+                tally.count(effort) as f64 / cost
+            } else {
+                0.0
+            }
+        };
+        let count = match &self.source {
+            Source::Zero => 0,
+            Source::Count(counter) => tally.count(counter),
+            Source::WorstRating(ladder) => rating(worst(tally, ladder)),
+            Source::WorstLevel(ladder) => level(worst(tally, ladder)),
+            Source::DebtRating(effort) => ctx.grid.rating(density(effort)),
+            Source::ReviewRating(hotspots) => review_rating(hotspots.reviewed(tally)),
+            Source::DebtRatio(effort) => return number(self.metric, 100.0 * density(effort)),
+            Source::DebtToA(effort) => {
+                let allowed = (ctx.grid.0[0] * cost).trunc();
+                return number(self.metric, (tally.count(effort) as f64 - allowed).max(0.0));
+            }
+            Source::Reviewed(hotspots) => return number(self.metric, hotspots.reviewed(tally)?),
+            Source::BySeverity { counters, total } => {
+                return Some(MeasureValue::Text(by_severity(tally, counters, total)));
+            }
+        };
+        Some(whole(self.metric, count))
+    }
+}
+
+impl Hotspots {
+    /// The hundredths that were looked at.
+    fn reviewed(&self, tally: &Tally) -> Option<f64> {
+        let (to_review, reviewed) = (tally.count(&self.to_review), tally.count(&self.reviewed));
+        (to_review + reviewed > 0).then(|| 100.0 * reviewed as f64 / (to_review + reviewed) as f64)
+    }
+}
+
+fn worst(tally: &Tally, ladder: &Ladder) -> Option<ImpactSeverity> {
+    let counted = ladder.iter().find(|(_, counter)| tally.count(counter) > 0);
+    counted.map(|(severity, _)| *severity)
+}
+
+fn by_severity(tally: &Tally, counters: &[(ImpactSeverity, String)], total: &str) -> String {
+    let mut text = String::with_capacity(80);
+    text.push('{');
+    // Writing into a String cannot fail.
+    for (severity, counter) in counters {
+        let _ = write!(text, "\"{severity}\":{},", tally.count(counter));
+    }
+    let _ = write!(text, "\"total\":{}}}", tally.count(total));
+    text
+}
+
+/// Overall, or on new code: which counters are read, and what the metrics are called.
+struct Side<'a> {
+    is_new: bool,
+    table: &'a mut Vec<Entry>,
+}
+
 impl Side<'_> {
-    fn count(&self, counter: &str) -> i64 {
-        self.tally.count(self.is_new, counter)
+    /// The name of a counter on this side.
+    fn counter(&self, name: &str) -> String {
+        if self.is_new {
+            format!("{ON_NEW_CODE}{name}")
+        } else {
+            name.to_owned()
+        }
     }
 
     /// The key of a metric on this side.
@@ -49,46 +165,55 @@ impl Side<'_> {
         }
     }
 
-    /// The worst of some severities that is counted at all.
-    fn worst<T: Copy>(&self, from_least: &[T], counter: impl Fn(T) -> String) -> Option<T> {
-        from_least
-            .iter()
-            .rev()
-            .copied()
-            .find(|severity| self.count(&counter(*severity)) > 0)
+    /// Says what a metric follows from; nothing happens for a key that is not in the catalogue.
+    fn put(&mut self, key: &str, source: Source) {
+        if let Some(place) = Metric::place(key) {
+            self.table.push(Entry {
+                place,
+                metric: Metric::at(place),
+                is_new: self.is_new,
+                source,
+            });
+        }
     }
 
-    fn write(&self, measures: &mut Measures) {
-        self.write_counts(measures);
-        self.write_types(measures);
-        self.write_qualities(measures);
-        self.write_hotspots(measures);
+    /// Says that a metric of both sides is a counter.
+    fn put_count(&mut self, key: &str, name: &str) {
+        let source = Source::Count(self.counter(name));
+        self.put(&self.key(key), source);
     }
 
-    fn write_counts(&self, measures: &mut Measures) {
-        measures.set_int(&self.key("violations"), self.count("v"));
+    fn write(&mut self) {
+        self.write_counts();
+        self.write_types();
+        self.write_qualities();
+        self.write_hotspots();
+    }
+
+    fn write_counts(&mut self) {
+        self.put_count("violations", "v");
         for severity in Severity::ALL {
             let key = format!("{}_violations", severity.as_str().to_lowercase());
-            measures.set_int(&self.key(&key), self.count(&format!("v.{severity}")));
+            self.put_count(&key, &format!("v.{severity}"));
         }
         for severity in ImpactSeverity::ALL {
             let key = format!("software_quality_{}_issues", severity.as_str().to_lowercase());
-            measures.set_int(&self.key(&key), self.count(&format!("i.{severity}")));
+            self.put_count(&key, &format!("i.{severity}"));
         }
-        measures.set_int(&self.key("accepted_issues"), self.count("accepted"));
+        self.put_count("accepted_issues", "accepted");
         if !self.is_new {
-            measures.set_int("high_impact_accepted_issues", self.count("accepted.high"));
-            measures.set_int("false_positive_issues", self.count("false_positive"));
-            measures.set_int("open_issues", self.count("s.OPEN"));
-            measures.set_int("reopened_issues", self.count("s.REOPENED"));
-            measures.set_int("confirmed_issues", self.count("s.CONFIRMED"));
+            self.put_count("high_impact_accepted_issues", "accepted.high");
+            self.put_count("false_positive_issues", "false_positive");
+            self.put_count("open_issues", "s.OPEN");
+            self.put_count("reopened_issues", "s.REOPENED");
+            self.put_count("confirmed_issues", "s.CONFIRMED");
             // Rules have no priority here, so that no issue is of such a rule.
-            measures.set_int("prioritized_rule_issues", 0);
+            self.put("prioritized_rule_issues", Source::Zero);
         }
     }
 
     /// Counts, efforts and ratings by type.
-    fn write_types(&self, measures: &mut Measures) {
+    fn write_types(&mut self) {
         for (kind, count, effort) in [
             (IssueType::Bug, "bugs", "reliability_remediation_effort"),
             (
@@ -102,29 +227,32 @@ impl Side<'_> {
                 if self.is_new { "technical_debt" } else { "sqale_index" },
             ),
         ] {
-            measures.set_int(&self.key(count), self.count(&format!("t.{kind}")));
-            measures.set_int(&self.key(effort), self.count(&format!("e.{kind}")));
-            let worst = self.worst(Severity::ALL, |severity| format!("t.{kind}.{severity}"));
+            self.put_count(count, &format!("t.{kind}"));
+            self.put_count(effort, &format!("e.{kind}"));
+            let ladder = |side: &Self| -> Ladder {
+                let from_worst = Severity::ALL.iter().rev();
+                from_worst
+                    .map(|severity| ((*severity).into(), side.counter(&format!("t.{kind}.{severity}"))))
+                    .collect()
+            };
             if self.is_new {
-                measures.set_int(&format!("new_{count}_severity"), level(worst.map(Into::into)));
+                self.put(&format!("new_{count}_severity"), Source::WorstLevel(ladder(self)));
             }
-            match kind {
-                IssueType::Bug => measures.set_int(&self.key("reliability_rating"), rating(worst.map(Into::into))),
-                IssueType::Vulnerability => {
-                    measures.set_int(&self.key("security_rating"), rating(worst.map(Into::into)));
-                }
-                IssueType::CodeSmell | IssueType::SecurityHotspot => {}
-            }
+            let key = match kind {
+                IssueType::Bug => "reliability_rating",
+                IssueType::Vulnerability => "security_rating",
+                IssueType::CodeSmell | IssueType::SecurityHotspot => continue,
+            };
+            self.put(&self.key(key), Source::WorstRating(ladder(self)));
         }
         let rating = if self.is_new {
             "new_maintainability_rating"
         } else {
             "sqale_rating"
         };
-        let effort = self.count(&format!("e.{}", IssueType::CodeSmell));
+        let effort = format!("e.{}", IssueType::CodeSmell);
         self.write_debt(
-            measures,
-            effort,
+            &effort,
             rating,
             "sqale_debt_ratio",
             "effort_to_reach_maintainability_rating_a",
@@ -132,67 +260,71 @@ impl Side<'_> {
     }
 
     /// Counts, efforts and ratings by software quality.
-    fn write_qualities(&self, measures: &mut Measures) {
+    fn write_qualities(&mut self) {
+        use ImpactSeverity::{Blocker, High, Info, Low, Medium};
         for quality in SoftwareQuality::ALL {
             let name = quality.as_str().to_lowercase();
-            let key = |what: &str| self.key(&format!("software_quality_{name}_{what}"));
-            measures.set_int(&key("issues"), self.count(&format!("q.{quality}")));
-            measures.set_int(&key("remediation_effort"), self.count(&format!("qe.{quality}")));
-            let worst = self.worst(ImpactSeverity::ALL, |severity| format!("q.{quality}.{severity}"));
-            measures.set_int(&self.key(&format!("{name}_issue_severity")), level(worst));
+            self.put_count(&format!("software_quality_{name}_issues"), &format!("q.{quality}"));
+            self.put_count(
+                &format!("software_quality_{name}_remediation_effort"),
+                &format!("qe.{quality}"),
+            );
+            let counter = |side: &Self, severity: ImpactSeverity| side.counter(&format!("q.{quality}.{severity}"));
+            let ladder = |side: &Self| -> Ladder {
+                let from_worst = ImpactSeverity::ALL.iter().rev();
+                from_worst
+                    .map(|severity| (*severity, counter(side, *severity)))
+                    .collect()
+            };
+            let key = self.key(&format!("{name}_issue_severity"));
+            self.put(&key, Source::WorstLevel(ladder(self)));
             if *quality != SoftwareQuality::Maintainability {
-                measures.set_int(&key("rating"), rating(worst));
+                let key = self.key(&format!("software_quality_{name}_rating"));
+                self.put(&key, Source::WorstRating(ladder(self)));
             }
-            measures.set_text(&self.key(&format!("{name}_issues")), self.by_severity(*quality));
+            let by_severity = Source::BySeverity {
+                counters: [Low, Medium, High, Info, Blocker]
+                    .map(|severity| (severity, counter(self, severity)))
+                    .into(),
+                total: self.counter(&format!("q.{quality}")),
+            };
+            self.put(&self.key(&format!("{name}_issues")), by_severity);
         }
+        let effort = format!("qe.{}", SoftwareQuality::Maintainability);
+        let rating = self.key("software_quality_maintainability_rating");
         self.write_debt(
-            measures,
-            self.count(&format!("qe.{}", SoftwareQuality::Maintainability)),
-            &self.key("software_quality_maintainability_rating"),
+            &effort,
+            &rating,
             "software_quality_maintainability_debt_ratio",
             "effort_to_reach_software_quality_maintainability_rating_a",
         );
     }
 
-    /// The issues that hurt a quality, by severity, as the JSON that clients of the Web API read.
-    fn by_severity(&self, quality: SoftwareQuality) -> String {
-        use ImpactSeverity::{Blocker, High, Info, Low, Medium};
-        let counts = [Low, Medium, High, Info, Blocker].map(|severity| {
-            let count = self.count(&format!("q.{quality}.{severity}"));
-            format!("\"{severity}\":{count},")
-        });
-        format!(
-            "{{{}\"total\":{}}}",
-            counts.concat(),
-            self.count(&format!("q.{quality}"))
-        )
-    }
-
-    fn write_debt(&self, measures: &mut Measures, effort: i64, rating_key: &str, ratio_key: &str, to_a_key: &str) {
-        let effort = effort as f64;
-        let density = if self.development_cost > 0.0 {
-            effort / self.development_cost
-        } else {
-            0.0
-        };
-        measures.set_int(rating_key, self.ctx.grid.rating(density));
-        measures.set_number(&self.key(ratio_key), 100.0 * density);
+    fn write_debt(&mut self, effort: &str, rating_key: &str, ratio_key: &str, to_a_key: &str) {
+        let effort = self.counter(effort);
+        self.put(rating_key, Source::DebtRating(effort.clone()));
+        self.put(&self.key(ratio_key), Source::DebtRatio(effort.clone()));
         if !self.is_new {
-            let allowed = (self.ctx.grid.0[0] * self.development_cost).trunc();
-            measures.set_number(to_a_key, (effort - allowed).max(0.0));
+            self.put(to_a_key, Source::DebtToA(effort));
         }
     }
 
-    fn write_hotspots(&self, measures: &mut Measures) {
-        let (to_review, reviewed) = (self.count("h.to_review"), self.count("h.reviewed"));
-        measures.set_int(&self.key("security_hotspots"), to_review);
-        measures.set_int(&self.key("security_hotspots_to_review_status"), to_review);
-        measures.set_int(&self.key("security_hotspots_reviewed_status"), reviewed);
-        let percent = (to_review + reviewed > 0).then(|| 100.0 * reviewed as f64 / (to_review + reviewed) as f64);
-        if let Some(percent) = percent {
-            measures.set_number(&self.key("security_hotspots_reviewed"), percent);
-        }
-        measures.set_int(&self.key("security_review_rating"), review_rating(percent));
+    fn write_hotspots(&mut self) {
+        let hotspots = |side: &Self| Hotspots {
+            to_review: side.counter("h.to_review"),
+            reviewed: side.counter("h.reviewed"),
+        };
+        self.put_count("security_hotspots", "h.to_review");
+        self.put_count("security_hotspots_to_review_status", "h.to_review");
+        self.put_count("security_hotspots_reviewed_status", "h.reviewed");
+        self.put(
+            &self.key("security_hotspots_reviewed"),
+            Source::Reviewed(hotspots(self)),
+        );
+        self.put(
+            &self.key("security_review_rating"),
+            Source::ReviewRating(hotspots(self)),
+        );
     }
 }
 

@@ -222,6 +222,23 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn renewed_measures_are_those_of_the_counters_and_nothing_of_what_they_were(
+        before in proptest::collection::vec((any_issue(), any::<bool>()), 0..8),
+        after in proptest::collection::vec((any_issue(), any::<bool>()), 0..8),
+        has_new_code in any::<bool>(),
+    ) {
+        let ctx = DebtContext { has_new_code, ..context(300.0, 30.0) };
+        let mut measures = issue_measures(&total(&before), &ctx);
+        measures.set_int("ncloc", 10);
+        renew(&mut measures, &total(&after), &ctx);
+        let mut expected = issue_measures(&total(&after), &ctx);
+        expected.set_int("ncloc", 10);
+        prop_assert_eq!(measures, expected);
+    }
+}
+
 #[rstest]
 #[case(0.0, 1)]
 #[case(0.05, 1)]
