@@ -26,16 +26,25 @@ pub(crate) struct Rulings {
 impl Rulings {
     /// Reads the settings of a project. A value that cannot be used counts as not set; setting one is refused anyway.
     pub(crate) fn of(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Self, StoreError> {
-        let mut read = |key| gatehook_store::setting::effective(tx, key, Some(project));
-        let cost = read(setting::DEVELOPMENT_COST)?.and_then(|text| text.trim().parse::<f64>().ok());
-        let grid = read(setting::RATING_GRID)?.and_then(|text| RatingGrid::parse(&text).ok());
-        let ignore = read(setting::IGNORE_SMALL_CHANGES)?;
+        let keys = [
+            setting::DEVELOPMENT_COST,
+            setting::RATING_GRID,
+            setting::IGNORE_SMALL_CHANGES,
+        ];
+        let set = gatehook_store::setting::effective_three(tx, keys, project)?;
+        let cost = set
+            .get(setting::DEVELOPMENT_COST)
+            .and_then(|text| text.trim().parse::<f64>().ok());
+        let grid = set
+            .get(setting::RATING_GRID)
+            .and_then(|text| RatingGrid::parse(text).ok());
+        let ignore = set.get(setting::IGNORE_SMALL_CHANGES).map(String::as_str);
         Ok(Self {
             development_cost: cost
                 .filter(|cost| cost.is_finite() && *cost > 0.0)
                 .unwrap_or(DEFAULT_DEVELOPMENT_COST),
             grid: grid.unwrap_or_default(),
-            ignore_small_changes: ignore.as_deref() != Some("false"),
+            ignore_small_changes: ignore != Some("false"),
         })
     }
 

@@ -9,12 +9,12 @@ use gatehook_domain::branch::Branch;
 use gatehook_domain::component::Component;
 use gatehook_domain::id::{ComponentId, EventId, IssueId};
 use gatehook_domain::issue::{Issue, IssueChange};
-use gatehook_domain::measure::Measures;
 use gatehook_domain::new_code::NewCode;
 use gatehook_domain::project::Project;
 use gatehook_domain::tally::{self, Tally};
 use gatehook_domain::webhook::EventKind;
 use gatehook_domain::workflow::{self, Change, WorkflowError};
+use gatehook_store::issue::PlacedIssue;
 use gatehook_store::{StoreError, Tx};
 use gatehook_webhooks::{Happened, ServerUrl, TaskResult, outbox};
 
@@ -54,17 +54,30 @@ pub fn change_issue(
     change: Change,
     login: &str,
 ) -> Result<ChangedIssue, LiveError> {
-    let old = gatehook_store::issue::by_id(tx, id)?.ok_or_else(|| LiveError::NoSuchIssue(id.clone()))?;
+    let placed = gatehook_store::issue::placed(tx, id)?.ok_or_else(|| LiveError::NoSuchIssue(id.clone()))?;
+    change_placed(tx, urls, &placed, change, login)
+}
+
+/// [`change_issue`] for a caller that has read the issue in the same transaction.
+pub fn change_placed(
+    tx: &mut Tx<'_>,
+    urls: &ServerUrl,
+    placed: &PlacedIssue,
+    change: Change,
+    login: &str,
+) -> Result<ChangedIssue, LiveError> {
     let now = tx.ambient().now();
-    let Some(changed) = workflow::change(&old, change, now)? else {
+    let Some(changed) = workflow::change(&placed.issue, change, now)? else {
         return Ok(ChangedIssue {
-            issue: old,
+            issue: placed.issue.clone(),
             changed: false,
             event: None,
         });
     };
     let new = changed.issue;
-    gatehook_store::issue::update(tx, &new)?;
+    // First, because it keeps others from changing the branch's counters meanwhile.
+    gatehook_store::branch::bump_revision(tx, &new.branch)?;
+    gatehook_store::issue::update_decision(tx, &new)?;
     let history = IssueChange {
         issue: new.id.clone(),
         user: Some(login.to_owned()),
@@ -72,8 +85,7 @@ pub fn change_issue(
         diffs: changed.diffs,
     };
     gatehook_store::issue::add_change(tx, &history)?;
-    gatehook_store::branch::bump_revision(tx, &new.branch)?;
-    let event = rejudge(tx, urls, &old, &new)?;
+    let event = rejudge(tx, urls, placed, &new)?;
     Ok(ChangedIssue {
         issue: new,
         changed: true,
@@ -83,38 +95,40 @@ pub fn change_issue(
 
 /// Computes again what the difference between two states of an issue touches; tells the receivers when the gate's status
 /// turned.
-fn rejudge(tx: &mut Tx<'_>, urls: &ServerUrl, old: &Issue, new: &Issue) -> Result<Option<EventId>, StoreError> {
-    let branch =
-        gatehook_store::branch::by_id(tx, &new.branch)?.ok_or_else(|| missing("branch", new.branch.as_str()))?;
-    let project = gatehook_store::project::by_id(tx, &branch.project)?
-        .ok_or_else(|| missing("project", branch.project.as_str()))?;
+fn rejudge(
+    tx: &mut Tx<'_>,
+    urls: &ServerUrl,
+    placed: &PlacedIssue,
+    new: &Issue,
+) -> Result<Option<EventId>, StoreError> {
+    let (old, branch, project) = (&placed.issue, &placed.branch, &placed.project);
     // A branch that was never analysed has no verdict to change.
-    let Some(analysis_id) = &branch.last_analysis else {
+    let Some(analysis) = &placed.analysis else {
         return Ok(None);
     };
-    let analysis =
-        gatehook_store::analysis::by_id(tx, analysis_id)?.ok_or_else(|| missing("analysis", analysis_id.as_str()))?;
     let new_code = NewCode::of(branch.kind, analysis.period.as_ref());
     let rulings = Rulings::of(tx, &project.id)?;
     let before = Tally::of(old, new_code.contains(old));
     let after = Tally::of(new, new_code.contains(new));
 
     let root = ComponentId::root_of(&branch.id);
-    let mut recounted = Vec::with_capacity(2);
+    let mut counted = gatehook_store::measure::with_counters(tx, [&new.component, &root])?;
+    let (mut tallies, mut recounted) = (Vec::with_capacity(2), Vec::with_capacity(2));
+    let mut recount = |component: &ComponentId| {
+        let (mut tally, mut measures) = counted.remove(component).unwrap_or_default();
+        tally.subtract(&before);
+        tally.add(&after);
+        let debt = rulings.debt(&measures, new_code.has_measures());
+        tally::renew(&mut measures, &tally, &debt);
+        tallies.push((branch.id.clone(), component.clone(), tally));
+        measures
+    };
     if new.component != root {
-        let component = &new.component;
-        let measures = recount(
-            tx,
-            &branch,
-            component,
-            &before,
-            &after,
-            &rulings,
-            new_code.has_measures(),
-        )?;
-        recounted.push((branch.id.clone(), component.clone(), measures));
+        let measures = recount(&new.component);
+        recounted.push((branch.id.clone(), new.component.clone(), measures));
     }
-    let mut measures = recount(tx, &branch, &root, &before, &after, &rulings, new_code.has_measures())?;
+    let mut measures = recount(&root);
+    gatehook_store::issue_count::put_many(tx, &tallies)?;
     let previous = judge::status_of(&measures);
     let judged = judge::judge(tx, &project.id, branch.kind, &mut measures, &rulings, true)?;
     recounted.push((branch.id.clone(), root, measures));
@@ -123,35 +137,7 @@ fn rejudge(tx: &mut Tx<'_>, urls: &ServerUrl, old: &Issue, new: &Issue) -> Resul
     if previous == Some(judged.verdict.status) {
         return Ok(None);
     }
-    tell(tx, urls, &project, &branch, &analysis, &judged)
-}
-
-/// Moves the counters of one component by the difference, and computes its live measures from them; the caller keeps those.
-fn recount(
-    tx: &mut Tx<'_>,
-    branch: &Branch,
-    component: &ComponentId,
-    before: &Tally,
-    after: &Tally,
-    rulings: &Rulings,
-    has_new_code: bool,
-) -> Result<Measures, StoreError> {
-    let mut tally = gatehook_store::issue_count::get(tx, component)?;
-    let mut measures = gatehook_store::measure::get(tx, component)?;
-    let debt = rulings.debt(&measures, has_new_code);
-    // Some live measures are absent in some states (a percentage of nothing), so the old set goes before the new one comes.
-    let old: Vec<&'static str> = tally::issue_measures(&tally, &debt)
-        .iter()
-        .map(|(key, _)| key)
-        .collect();
-    tally.subtract(before);
-    tally.add(after);
-    for key in old {
-        measures.remove(key);
-    }
-    measures.extend(tally::issue_measures(&tally, &debt));
-    gatehook_store::issue_count::put(tx, &branch.id, component, &tally)?;
-    Ok(measures)
+    tell(tx, urls, project, branch, analysis, &judged)
 }
 
 fn tell(

@@ -1,9 +1,13 @@
 //! A person changes an issue, and the gate is judged again at once.
 
+use gatehook_analysis::live::{LiveError, change_issue};
 use gatehook_domain::issue::{IssueType, Severity};
 use gatehook_domain::workflow::{Change, Transition};
+use gatehook_store::{Engine, issue};
 use gatehook_testkit::lab::Lab;
 use gatehook_testkit::report::FileBuilder;
+use gatehook_webhooks::ServerUrl;
+use rstest::rstest;
 
 /// A project whose gate refuses any bug that is critical or worse, with one minor code smell in it.
 async fn strict() -> Lab {
@@ -107,6 +111,71 @@ async fn live_measures_are_what_an_analysis_would_have_found() {
         assert_eq!(live_file.get(key), analysed_file.get(key), "{key} of the file");
     }
     assert_eq!(live.int("false_positive_issues"), Some(1));
+}
+
+/// How many statements a change may run. All changes go through one thread on SQLite, so that these are what bounds how
+/// many changes a second there can be.
+const STATEMENTS: usize = 9;
+/// How many more when the gate turns and somebody is to be told.
+const STATEMENTS_TO_TELL: usize = 5;
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test]
+async fn a_change_costs_few_statements_however_many_issues_and_conditions_there_are(#[case] engine: Engine) {
+    let lab = Lab::on(engine).await;
+    let conditions = [
+        ("violations", "GT", "49"),
+        ("reliability_rating", "GT", "4"),
+        ("coverage", "LT", "1"),
+        ("new_violations", "GT", "1000"),
+    ];
+    lab.judge_by(&conditions).await;
+    let file = |path| (1..=25).fold(FileBuilder::numbered(path, 40), |file, line| file.issue("A", line, "x"));
+    lab.analyse(&lab.report().file(file("src/a.rs")).file(file("src/b.rs")))
+        .await;
+    let id = lab.issues("src/a.rs").await.remove(0).id;
+    let cost = |change| {
+        let id = id.clone();
+        let urls = ServerUrl::new("http://gates.example");
+        lab.store().write(move |tx| {
+            let before = tx.statements();
+            let done = change_issue(tx, &urls, &id, change, "ann")?;
+            Ok::<_, LiveError>((tx.statements() - before, done.event.is_some()))
+        })
+    };
+    let quiet = cost(Change::Severity(Severity::Minor)).await.unwrap();
+    assert!(quiet.0 <= STATEMENTS && !quiet.1, "{quiet:?}");
+    let turned = cost(Change::Transition(Transition::FalsePositive)).await.unwrap();
+    assert!(turned.0 <= STATEMENTS + STATEMENTS_TO_TELL && turned.1, "{turned:?}");
+}
+
+#[tokio::test]
+async fn every_decision_is_kept_as_it_was_answered() {
+    let lab = strict().await;
+    let id = lab.issues("src/a.rs").await.remove(0).id;
+    for change in [
+        Change::Kind(IssueType::Bug),
+        Change::Severity(Severity::Blocker),
+        Change::Transition(Transition::Confirm),
+        Change::Transition(Transition::Unconfirm),
+        Change::Transition(Transition::Accept),
+        Change::Transition(Transition::Reopen),
+    ] {
+        let asked = id.clone();
+        let assigned = lab.write(move |tx| {
+            let mut found = issue::by_id(tx, &asked)?.unwrap();
+            found.assignee = Some("ann".to_owned());
+            issue::update_many(tx, &[found])
+        });
+        assigned.await;
+        let answered = lab.change(&id, change).await.unwrap();
+        assert!(answered.changed);
+        assert_eq!(lab.issues("src/a.rs").await, [answered.issue], "{change:?}");
+    }
+    let changes = lab.read(move |tx| issue::changes(tx, &id)).await;
+    assert_eq!(changes.len(), 6, "one entry for each: {changes:?}");
 }
 
 #[tokio::test]

@@ -171,24 +171,29 @@ fn paged(start: &'static str, search: &AnalysisSearch) -> Sql {
 }
 
 fn read(row: &Row) -> Result<Analysis, StoreError> {
-    let period = match row.parse_opt(8, NewCodeMode::parse)? {
+    read_at(row, 0)
+}
+
+/// Reads an analysis whose columns begin at `at`.
+pub(crate) fn read_at(row: &Row, at: usize) -> Result<Analysis, StoreError> {
+    let period = match row.parse_opt(at + 8, NewCodeMode::parse)? {
         Some(mode) => Some(Period {
             mode,
-            date: row.get(9)?,
-            parameter: row.get(10)?,
+            date: row.get(at + 9)?,
+            parameter: row.get(at + 10)?,
         }),
         None => None,
     };
     Ok(Analysis {
-        id: row.get(0)?,
-        project: row.get(1)?,
-        branch: row.get(2)?,
-        task: row.get(3)?,
-        date: row.get(4)?,
-        version: row.get(5)?,
-        build: row.get(6)?,
-        revision: row.get(7)?,
+        id: row.get(at)?,
+        project: row.get(at + 1)?,
+        branch: row.get(at + 2)?,
+        task: row.get(at + 3)?,
+        date: row.get(at + 4)?,
+        version: row.get(at + 5)?,
+        build: row.get(at + 6)?,
+        revision: row.get(at + 7)?,
         period,
-        properties: from_json(row, 11)?,
+        properties: from_json(row, at + 11)?,
     })
 }

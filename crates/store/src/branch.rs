@@ -123,14 +123,14 @@ pub fn set_pull_request(
     Ok(())
 }
 
-/// Counts a change of a branch's issues and gives the new revision; 0 when the branch is gone. Two transactions that
-/// do this for one branch exclude each other.
-pub fn bump_revision(tx: &mut Tx<'_>, branch: &BranchId) -> Result<i64, StoreError> {
-    let row = tx.query_opt(
-        "UPDATE branch SET revision = revision + 1 WHERE id = $1 RETURNING revision",
+/// Counts a change of a branch's issues; false when the branch is gone. Two transactions that do this for one branch
+/// exclude each other.
+pub fn bump_revision(tx: &mut Tx<'_>, branch: &BranchId) -> Result<bool, StoreError> {
+    let changed = tx.execute(
+        "UPDATE branch SET revision = revision + 1 WHERE id = $1",
         &params![branch],
     )?;
-    row.map_or(Ok(0), |row| row.get(0))
+    Ok(changed > 0)
 }
 
 /// Counts a change of a branch's issues if nobody has since `expected` was read; false when somebody has, or when the
@@ -172,17 +172,22 @@ pub fn delete(tx: &mut Tx<'_>, branch: &BranchId) -> Result<bool, StoreError> {
 }
 
 fn read(row: &Row) -> Result<Branch, StoreError> {
+    read_at(row, 0)
+}
+
+/// Reads a branch whose columns begin at `at`.
+pub(crate) fn read_at(row: &Row, at: usize) -> Result<Branch, StoreError> {
     Ok(Branch {
-        id: row.get(0)?,
-        project: row.get(1)?,
-        kind: row.parse(2, BranchKind::parse)?,
-        name: row.get(3)?,
-        is_main: row.get(4)?,
-        source: row.get(5)?,
-        target: row.get(6)?,
-        title: row.get(7)?,
-        created_at: row.get(8)?,
-        last_analysis: row.get(9)?,
-        revision: row.get(10)?,
+        id: row.get(at)?,
+        project: row.get(at + 1)?,
+        kind: row.parse(at + 2, BranchKind::parse)?,
+        name: row.get(at + 3)?,
+        is_main: row.get(at + 4)?,
+        source: row.get(at + 5)?,
+        target: row.get(at + 6)?,
+        title: row.get(at + 7)?,
+        created_at: row.get(at + 8)?,
+        last_analysis: row.get(at + 9)?,
+        revision: row.get(at + 10)?,
     })
 }

@@ -85,9 +85,13 @@ pub fn insert(tx: &mut Tx<'_>, gate: &Gate) -> Result<(), StoreError> {
 pub fn default_gate(tx: &mut Tx<'_>) -> Result<Gate, StoreError> {
     match tx.query_opt("SELECT id, name, built_in FROM gate WHERE is_default", &[])? {
         Some(row) => whole(tx, &row),
-        None => Err(StoreError::Corrupt {
-            what: "no quality gate is the default one".to_owned(),
-        }),
+        None => Err(no_default()),
+    }
+}
+
+fn no_default() -> StoreError {
+    StoreError::Corrupt {
+        what: "no quality gate is the default one".to_owned(),
     }
 }
 
@@ -107,14 +111,32 @@ pub fn set_default(tx: &mut Tx<'_>, id: &GateId) -> Result<bool, StoreError> {
 
 /// The gate that judges a project, and whether that is so because the project chose none.
 pub fn of_project(tx: &mut Tx<'_>, project: &ProjectId) -> Result<(Gate, bool), StoreError> {
-    let row = tx.query_opt(
-        "SELECT g.id, g.name, g.built_in FROM gate_project s JOIN gate g ON g.id = s.gate_id WHERE s.project_id = $1",
+    // One statement, because every change of an issue asks this.
+    let rows = tx.query(
+        "SELECT c.id, c.metric, c.operator, c.threshold, g.id, g.name, g.built_in, s.project_id IS NULL
+           FROM gate g
+           LEFT JOIN gate_project s ON s.gate_id = g.id AND s.project_id = $1
+           LEFT JOIN gate_condition c ON c.gate_id = g.id
+          WHERE g.id = COALESCE((SELECT gate_id FROM gate_project WHERE project_id = $1),
+                                (SELECT id FROM gate WHERE is_default))
+          ORDER BY c.number",
         &params![project],
     )?;
-    match row {
-        Some(row) => Ok((whole(tx, &row)?, false)),
-        None => Ok((default_gate(tx)?, true)),
+    let Some(first) = rows.first() else {
+        return Err(no_default());
+    };
+    let mut gate = Gate {
+        id: first.get(4)?,
+        name: first.get(5)?,
+        built_in: first.get(6)?,
+        conditions: Vec::with_capacity(rows.len()),
+    };
+    for row in &rows {
+        if row.get::<Option<ConditionId>>(0)?.is_some() {
+            gate.conditions.push(read_condition(row)?);
+        }
     }
+    Ok((gate, first.get(7)?))
 }
 
 /// Chooses the gate of a project.

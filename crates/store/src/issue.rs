@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 
 use gatehook_domain::Timestamp;
-use gatehook_domain::id::{BranchId, ComponentId, IssueId};
+use gatehook_domain::analysis::Analysis;
+use gatehook_domain::branch::Branch;
+use gatehook_domain::id::{AnalysisId, BranchId, ComponentId, IssueId};
 use gatehook_domain::issue::{
     ImpactSeverity, Impacts, Issue, IssueChange, IssueType, Resolution, Severity, SoftwareQuality, Status, TextRange,
 };
+use gatehook_domain::project::Project;
 use gatehook_domain::rule::{CleanCodeAttribute, RuleKey};
 
 use crate::error::StoreError;
-use crate::params;
 use crate::sql::{LIST, Sql, from_json, json};
 use crate::tx::Tx;
 use crate::value::{Kind, Row, ToValue, Value};
+use crate::{analysis, branch, params, project};
 
 mod facet;
 mod narrow;
@@ -130,6 +133,59 @@ pub fn by_id(tx: &mut Tx<'_>, id: &IssueId) -> Result<Option<Issue>, StoreError>
     row.map(|row| read(&row)).transpose()
 }
 
+/// An issue, and what it is part of.
+#[derive(Debug, Clone)]
+pub struct PlacedIssue {
+    /// The issue.
+    pub issue: Issue,
+    /// Its branch.
+    pub branch: Branch,
+    /// The project of that.
+    pub project: Project,
+    /// The last analysis of the branch that succeeded.
+    pub analysis: Option<Analysis>,
+}
+
+/// The issue of this id, and what it is part of.
+pub fn placed(tx: &mut Tx<'_>, id: &IssueId) -> Result<Option<PlacedIssue>, StoreError> {
+    // One statement instead of four, because every change of an issue asks this.
+    let row = tx.query_opt(
+        "SELECT i.id, i.branch_id, i.component_id, i.rule_key, i.kind, i.severity, i.manual_severity, i.status,
+                i.resolution, i.impact_maintainability, i.impact_reliability, i.impact_security, i.attribute, i.message,
+                i.line, i.end_line, i.start_offset, i.end_offset, i.line_hash, i.effort, i.flows, i.assignee, i.author,
+                i.tags, i.created_at, i.updated_at, i.closed_at, i.on_changed_lines, i.before_status,
+                i.before_resolution,
+                b.id, b.project_id, b.kind, b.name, b.is_main, b.source, b.target, b.title, b.created_at,
+                b.last_analysis_id, b.revision,
+                p.id, p.project_key, p.name, p.visibility, p.created_at,
+                a.id, a.project_id, a.branch_id, a.task_id, a.date, a.version, a.build, a.revision, a.period_mode,
+                a.period_date, a.period_parameter, a.properties
+           FROM issue i
+           JOIN branch b ON b.id = i.branch_id
+           JOIN project p ON p.id = b.project_id
+           LEFT JOIN analysis a ON a.id = b.last_analysis_id
+          WHERE i.id = $1",
+        &params![id],
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    let branch = branch::read_at(&row, 30)?;
+    let analysis = match (&branch.last_analysis, row.get::<Option<AnalysisId>>(46)?) {
+        (_, Some(_)) => Some(analysis::read_at(&row, 46)?),
+        (None, None) => None,
+        (Some(lost), None) => {
+            return Err(StoreError::Corrupt {
+                what: format!("the analysis {lost} that a branch names does not exist"),
+            });
+        }
+    };
+    Ok(Some(PlacedIssue {
+        issue: read(&row)?,
+        project: project::read_at(&row, 41)?,
+        branch,
+        analysis,
+    }))
+}
+
 /// The issues of these ids, those that there are, ordered by id.
 pub fn by_ids(tx: &mut Tx<'_>, ids: &[IssueId]) -> Result<Vec<Issue>, StoreError> {
     let mut found = Vec::with_capacity(ids.len());
@@ -150,9 +206,34 @@ pub fn insert_many(tx: &mut Tx<'_>, issues: &[Issue]) -> Result<(), StoreError> 
     write_many(tx, "", issues)
 }
 
-/// Writes an issue that is known in place of what was kept of it.
-pub fn update(tx: &mut Tx<'_>, issue: &Issue) -> Result<(), StoreError> {
-    update_many(tx, std::slice::from_ref(issue))
+/// Writes what people change of an issue that is known: type, severities, status, resolution, assignee and tags. The
+/// rest, which analyses alone change, stays.
+pub fn update_decision(tx: &mut Tx<'_>, issue: &Issue) -> Result<(), StoreError> {
+    let impact = |quality| {
+        let severity = issue.impacts.get(&quality);
+        severity.map(|severity: &ImpactSeverity| severity.as_str())
+    };
+    tx.execute(
+        "UPDATE issue SET kind = $1, severity = $2, manual_severity = $3, status = $4, resolution = $5,
+                impact_maintainability = $6, impact_reliability = $7, impact_security = $8, assignee = $9, tags = $10,
+                updated_at = $11
+          WHERE id = $12",
+        &params![
+            issue.kind.as_str(),
+            issue.severity.as_str(),
+            issue.manual_severity,
+            issue.status.as_str(),
+            issue.resolution.map(Resolution::as_str),
+            impact(SoftwareQuality::Maintainability),
+            impact(SoftwareQuality::Reliability),
+            impact(SoftwareQuality::Security),
+            issue.assignee,
+            json(&issue.tags)?,
+            issue.updated_at,
+            issue.id
+        ],
+    )?;
+    Ok(())
 }
 
 /// Writes issues in place of what was kept of them; those that are not known are kept anew. No issue may be given
@@ -181,7 +262,12 @@ pub fn changes(tx: &mut Tx<'_>, issue: &IssueId) -> Result<Vec<IssueChange>, Sto
 
 /// Adds an entry to an issue's history.
 pub fn add_change(tx: &mut Tx<'_>, change: &IssueChange) -> Result<(), StoreError> {
-    add_changes(tx, std::slice::from_ref(change))
+    tx.execute(
+        "INSERT INTO issue_change (issue_id, number, login, at, diffs)
+         SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4 FROM issue_change WHERE issue_id = $1",
+        &params![change.issue, change.user, change.at, json(&change.diffs)?],
+    )?;
+    Ok(())
 }
 
 /// Adds entries to the histories of issues; several of one issue keep their order.

@@ -48,4 +48,4 @@ pub use secret::{SecretKey, SecretKeyError, Unsealable};
 pub use statement::Statement;
 pub use store::Store;
 pub use tx::{Engine, Tx};
-pub use value::{FromValue, HasKind, Kind, Row, ToValue, Value};
+pub use value::{Cell, FromValue, HasKind, Kind, Row, ToValue, Value};

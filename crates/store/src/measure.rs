@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use gatehook_domain::component::Component;
 use gatehook_domain::id::{BranchId, ComponentId};
 use gatehook_domain::measure::Measures;
+use gatehook_domain::tally::Tally;
 
 use crate::component::{self, ComponentSearch};
 use crate::error::StoreError;
@@ -34,6 +35,28 @@ pub fn get_many(tx: &mut Tx<'_>, ids: &[ComponentId]) -> Result<BTreeMap<Compone
         }
     }
     Ok(found)
+}
+
+/// The counters and the measures of two components (or of one that is given twice), each empty when there are none. For
+/// transactions that counted a change of the branch before, which keeps others from changing them meanwhile.
+pub fn with_counters(
+    tx: &mut Tx<'_>,
+    components: [&ComponentId; 2],
+) -> Result<BTreeMap<ComponentId, (Tally, Measures)>, StoreError> {
+    let rows = tx.query(
+        "SELECT c.id, n.tally, m.measures
+           FROM component c
+           LEFT JOIN issue_count n ON n.component_id = c.id
+           LEFT JOIN measure m ON m.component_id = c.id
+          WHERE c.id IN ($1, $2)",
+        &params![components[0], components[1]],
+    )?;
+    rows.iter()
+        .map(|row| {
+            let tally = row.parse_opt(1, Tally::from_json)?.unwrap_or_default();
+            Ok((row.get(0)?, (tally, read(row, 2)?)))
+        })
+        .collect()
 }
 
 /// Writes the measures of components in place of those they had. No component may be given twice.

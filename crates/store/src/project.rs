@@ -171,11 +171,16 @@ fn narrow(sql: &mut Sql, search: &ProjectSearch) {
 }
 
 pub(crate) fn read(row: &Row) -> Result<Project, StoreError> {
+    read_at(row, 0)
+}
+
+/// Reads a project whose columns begin at `at`.
+pub(crate) fn read_at(row: &Row, at: usize) -> Result<Project, StoreError> {
     Ok(Project {
-        id: row.get(0)?,
-        key: row.parse(1, ProjectKey::parse)?,
-        name: row.get(2)?,
-        visibility: row.parse(3, Visibility::parse)?,
-        created_at: row.get(4)?,
+        id: row.get(at)?,
+        key: row.parse(at + 1, ProjectKey::parse)?,
+        name: row.get(at + 2)?,
+        visibility: row.parse(at + 3, Visibility::parse)?,
+        created_at: row.get(at + 4)?,
     })
 }

@@ -1,5 +1,7 @@
 //! Settings of the system and of projects.
 
+use std::collections::BTreeMap;
+
 use gatehook_domain::id::ProjectId;
 
 use crate::error::StoreError;
@@ -30,6 +32,28 @@ pub fn effective(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Res
         return Ok(Some(value));
     }
     get(tx, key, None)
+}
+
+/// [`effective`] for three keys at once; those that were set in neither scope are left out.
+pub fn effective_three(
+    tx: &mut Tx<'_>,
+    keys: [&str; 3],
+    project: &ProjectId,
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let rows = tx.query(
+        "SELECT name, value, FALSE FROM setting WHERE project_id IS NULL AND name IN ($1, $2, $3)
+          UNION ALL
+         SELECT name, value, TRUE FROM setting WHERE project_id = $4 AND name IN ($1, $2, $3)",
+        &params![keys[0], keys[1], keys[2], project],
+    )?;
+    let mut found = BTreeMap::new();
+    for row in rows {
+        let (name, is_own) = (row.get::<String>(0)?, row.get(2)?);
+        if is_own || !found.contains_key(&name) {
+            found.insert(name, row.get(1)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Sets a value in one scope, in place of what was set there.

@@ -1,9 +1,12 @@
 //! SQLite: one thread writes, a few read.
 //!
-//! The writer takes all closures that wait into one transaction, each under a savepoint, and answers after the commit:
-//! one flush to disk serves many of them.
+//! The writer takes all closures that wait into one transaction and answers after the commit: one flush to disk serves
+//! many of them. A closure that fails after it has written is undone alone: then the transaction is given up and begun
+//! anew, each closure under a savepoint. That is seldom, and without savepoints SQLite need not keep what every page was
+//! before every closure.
 
 mod session;
+mod statements;
 
 pub(crate) use session::engine_error;
 
@@ -21,13 +24,11 @@ use crate::job::{Job, Ran};
 use crate::migrate;
 use crate::store::{QUEUE, Queued, Shared, Threads};
 use crate::tx::Tx;
-use session::SqliteSession;
+use session::{SqliteSession, refusal};
+use statements::Statements;
 
 /// How many closures share one transaction at most; more would make the first of them wait for little gain.
 const BATCH: usize = 64;
-
-/// How many prepared statements a connection keeps.
-const STATEMENTS: usize = 256;
 
 /// The settings of every connection. `synchronous=FULL` keeps what was answered over a loss of power. What a savepoint
 /// would have to undo is kept in a file once it is large: in memory it would be as large as the largest analysis.
@@ -37,6 +38,7 @@ PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
 PRAGMA cache_size = -16384;
 PRAGMA temp_store = FILE;
+PRAGMA wal_autocheckpoint = 4000;
 PRAGMA journal_size_limit = 67108864;";
 
 /// Held as long as a thread of the store lives, so that no other process opens the same file.
@@ -120,7 +122,6 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Otherwise statements whose plan may depend on what is bound, such as the claim of due deliveries, are compiled
     // again for every value that is bound to them.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
 
@@ -132,21 +133,23 @@ fn cannot_connect(path: &Path, error: &rusqlite::Error) -> OpenError {
 }
 
 fn read(connection: &Connection, queue: &Receiver<Queued>, shared: &Shared, lock: Lock) {
-    let mut texts = InsertTexts::default();
+    let mut worker = Worker::new(connection, shared);
     while let Ok(Queued { mut job, .. }) = queue.recv_blocking() {
-        if let Err(source) = run(connection, "BEGIN DEFERRED") {
+        if let Err(error) = worker.statements.run("BEGIN DEFERRED") {
+            let source = engine_error(&error);
             job.fail(StoreError::Unavailable { source });
             continue;
         }
-        run_job(connection, &mut *job, &mut texts, shared);
-        end(connection);
+        worker.run(&mut *job);
+        worker.end();
         job.answer();
     }
+    drop(worker);
     drop(lock);
 }
 
 fn write(connection: Connection, queue: &Receiver<Queued>, shared: &Shared, lock: Lock) {
-    let mut texts = InsertTexts::default();
+    let mut worker = Worker::new(&connection, shared);
     while let Ok(first) = queue.recv_blocking() {
         let mut batch = vec![first.job];
         while batch.len() < BATCH
@@ -156,67 +159,25 @@ fn write(connection: Connection, queue: &Receiver<Queued>, shared: &Shared, lock
         }
         // A transaction that SQLite gives up in the middle leaves jobs that have not run; they get another one.
         while !batch.is_empty() {
-            batch = run_batch(&connection, batch, &mut texts, shared);
+            batch = worker.run_together(batch);
         }
     }
     // Closing the last connection moves what is in the write-ahead log into the database.
-    if let Err(error) = run(&connection, "PRAGMA optimize") {
-        tracing::debug!(%error, "could not optimize the database");
+    if let Err(error) = worker.statements.run("PRAGMA optimize") {
+        tracing::debug!(error = %engine_error(&error), "could not optimize the database");
     }
+    drop(worker);
     if let Err((_, error)) = connection.close() {
         tracing::warn!(error = %engine_error(&error), "the database did not close cleanly");
     }
     drop(lock);
 }
 
-/// Runs jobs in one transaction and answers them; gives back those that could not be run in it.
-fn run_batch(
-    connection: &Connection,
-    batch: Vec<Box<dyn Job>>,
-    texts: &mut InsertTexts,
-    shared: &Shared,
-) -> Vec<Box<dyn Job>> {
-    if let Err(source) = run(connection, "BEGIN IMMEDIATE") {
-        fail_all(batch, source);
-        return Vec::new();
-    }
-    let mut waiting = batch.into_iter();
-    let mut done = Vec::with_capacity(waiting.len());
-    while let Some(mut job) = waiting.next() {
-        let Err(Lost { ran }) = run_under_savepoint(connection, &mut *job, texts, shared) else {
-            done.push(job);
-            continue;
-        };
-        end(connection);
-        let given_up = "the transaction was given up because of another change in it".to_owned();
-        if matches!(ran, Some(Ran::Badly(_))) {
-            // It knows the cause.
-            job.answer();
-        } else {
-            done.push(job);
-        }
-        fail_all(done, EngineError::new(None, given_up));
-        return waiting.collect();
-    }
-    match run(connection, "COMMIT") {
-        Ok(()) => {
-            for job in done {
-                job.answer();
-            }
-        }
-        Err(source) => {
-            end(connection);
-            fail_all(done, source);
-        }
-    }
-    Vec::new()
-}
-
-fn fail_all(jobs: Vec<Box<dyn Job>>, source: EngineError) {
-    let source = Arc::new(source);
-    for job in jobs {
-        job.fail(StoreError::NotCommitted { source: source.clone() });
-    }
+/// A thread's connection, and what it needs to run jobs on it.
+struct Worker<'c> {
+    statements: Statements<'c>,
+    texts: InsertTexts,
+    shared: &'c Shared,
 }
 
 /// The whole transaction is lost, and what the job that ran last made of it.
@@ -224,43 +185,142 @@ struct Lost {
     ran: Option<Ran>,
 }
 
-/// Runs one job, and undoes its work if it failed.
-fn run_under_savepoint(
-    connection: &Connection,
-    job: &mut dyn Job,
-    texts: &mut InsertTexts,
-    shared: &Shared,
-) -> Result<(), Lost> {
-    run(connection, "SAVEPOINT job").map_err(|_| Lost { ran: None })?;
-    let ran = run_job(connection, job, texts, shared);
-    let lost = || Lost { ran: Some(ran) };
-    if connection.is_autocommit() {
-        // SQLite rolls everything back by itself when the disk is full or fails.
-        return Err(lost());
+impl<'c> Worker<'c> {
+    fn new(connection: &'c Connection, shared: &'c Shared) -> Self {
+        Self {
+            statements: Statements::new(connection),
+            texts: InsertTexts::default(),
+            shared,
+        }
     }
-    if ran != Ran::Well {
-        run(connection, "ROLLBACK TO job").map_err(|_| lost())?;
+
+    /// Runs jobs in one transaction and answers them; gives back those that could not be run in it.
+    fn run_together(&mut self, mut batch: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+        if let Err(error) = self.statements.run("BEGIN IMMEDIATE") {
+            refuse_all(batch, &error);
+            return Vec::new();
+        }
+        for at in 0..batch.len() {
+            let (ran, wrote) = self.run(&mut *batch[at]);
+            if self.is_given_up() {
+                let waiting = batch.split_off(at + 1);
+                give_up(batch, Some(ran));
+                return waiting;
+            }
+            if ran == Ran::Well || !wrote {
+                continue;
+            }
+            self.end();
+            if batch.len() > 1 {
+                return self.run_apart(batch);
+            }
+            answer_all(batch);
+            return Vec::new();
+        }
+        self.commit(batch);
+        Vec::new()
     }
-    run(connection, "RELEASE job").map_err(|_| lost())
+
+    /// Like `run_together`, but undoes the work of jobs that fail, and only that.
+    fn run_apart(&mut self, mut batch: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+        if let Err(error) = self.statements.run("BEGIN IMMEDIATE") {
+            refuse_all(batch, &error);
+            return Vec::new();
+        }
+        for at in 0..batch.len() {
+            if let Err(Lost { ran }) = self.run_under_savepoint(&mut *batch[at]) {
+                self.end();
+                let waiting = batch.split_off(at + 1);
+                give_up(batch, ran);
+                return waiting;
+            }
+        }
+        self.commit(batch);
+        Vec::new()
+    }
+
+    /// Runs one job, and undoes its work if it failed.
+    fn run_under_savepoint(&mut self, job: &mut dyn Job) -> Result<(), Lost> {
+        let begun = self.statements.run("SAVEPOINT job");
+        begun.map_err(|_| Lost { ran: None })?;
+        let (ran, _) = self.run(job);
+        let lost = || Lost { ran: Some(ran) };
+        if self.is_given_up() {
+            return Err(lost());
+        }
+        if ran != Ran::Well {
+            self.statements.run("ROLLBACK TO job").map_err(|_| lost())?;
+        }
+        self.statements.run("RELEASE job").map_err(|_| lost())
+    }
+
+    /// Runs one job; says how it went, and whether it may have changed something.
+    fn run(&mut self, job: &mut dyn Job) -> (Ran, bool) {
+        let mut session = SqliteSession::new(&mut self.statements);
+        let ran = job.run(&mut Tx::new(
+            &mut session,
+            &mut self.texts,
+            &self.shared.ambient,
+            &self.shared.key,
+        ));
+        (ran, session.wrote())
+    }
+
+    /// SQLite rolls everything back by itself when the disk is full or fails.
+    fn is_given_up(&self) -> bool {
+        self.statements.connection.is_autocommit()
+    }
+
+    fn commit(&mut self, batch: Vec<Box<dyn Job>>) {
+        match self.statements.run("COMMIT") {
+            Ok(()) => answer_all(batch),
+            Err(error) => {
+                self.end();
+                fail_all(batch, engine_error(&error));
+            }
+        }
+    }
+
+    /// Ends a transaction that has nothing to keep.
+    fn end(&mut self) {
+        if !self.is_given_up()
+            && let Err(error) = self.statements.run("ROLLBACK")
+        {
+            tracing::error!(error = %engine_error(&error), "could not end a transaction");
+        }
+    }
 }
 
-fn run_job(connection: &Connection, job: &mut dyn Job, texts: &mut InsertTexts, shared: &Shared) -> Ran {
-    let mut session = SqliteSession(connection);
-    job.run(&mut Tx::new(&mut session, texts, &shared.ambient, &shared.key))
+fn answer_all(jobs: Vec<Box<dyn Job>>) {
+    for job in jobs {
+        job.answer();
+    }
 }
 
-/// Ends a transaction that has nothing to keep.
-fn end(connection: &Connection) {
-    if !connection.is_autocommit()
-        && let Err(error) = run(connection, "ROLLBACK")
+/// Answers jobs whose transaction could not be begun.
+fn refuse_all(jobs: Vec<Box<dyn Job>>, error: &rusqlite::Error) {
+    for job in jobs {
+        job.fail(refusal(error).unwrap_or_else(|| StoreError::NotCommitted {
+            source: Arc::new(engine_error(error)),
+        }));
+    }
+}
+
+/// Answers jobs whose transaction was lost while the last of them ran.
+fn give_up(mut jobs: Vec<Box<dyn Job>>, ran: Option<Ran>) {
+    if matches!(ran, Some(Ran::Badly(_)))
+        && let Some(last) = jobs.pop()
     {
-        tracing::error!(%error, "could not end a transaction");
+        // It knows the cause.
+        last.answer();
     }
+    let given_up = "the transaction was given up because of another change in it".to_owned();
+    fail_all(jobs, EngineError::new(None, given_up));
 }
 
-fn run(connection: &Connection, sql: &'static str) -> Result<(), EngineError> {
-    let done = connection
-        .prepare_cached(sql)
-        .and_then(|mut statement| statement.raw_execute());
-    done.map(drop).map_err(|error| engine_error(&error))
+fn fail_all(jobs: Vec<Box<dyn Job>>, source: EngineError) {
+    let source = Arc::new(source);
+    for job in jobs {
+        job.fail(StoreError::NotCommitted { source: source.clone() });
+    }
 }

@@ -30,22 +30,42 @@ pub struct Tx<'a> {
     ambient: &'a Ambient,
     key: &'a SecretKey,
     trouble: Option<Trouble>,
+    statements: usize,
 }
 
 /// How a connection runs statements.
 pub(crate) trait Session {
     fn engine(&self) -> Engine;
     /// Runs a statement that gives no rows; answers how many rows it changed.
-    fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault>;
+    fn execute(&mut self, sql: Text<'_>, params: &[Value]) -> Result<u64, Fault>;
     /// Like `execute`, for a statement whose placeholders stand in the order of `params`, each once (`?` on SQLite).
-    fn execute_in_order(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault>;
+    fn execute_in_order(&mut self, sql: Text<'_>, params: &[&Value]) -> Result<u64, Fault>;
     /// Runs a statement and hands over its rows one by one. The callback's own error comes back as the inner one.
     fn each(
         &mut self,
-        sql: &str,
+        sql: Text<'_>,
         params: &[Value],
         row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
     ) -> Result<Result<(), StoreError>, Fault>;
+}
+
+/// The text of a statement.
+#[derive(Clone, Copy)]
+pub(crate) enum Text<'a> {
+    /// Written in the program: its place in memory tells it from every other one.
+    Fixed(&'static str),
+    /// Put together.
+    Made(&'a str),
+}
+
+impl<'a> Text<'a> {
+    #[expect(clippy::match_same_arms, reason = "the texts live for different times")]
+    pub(crate) const fn as_str(self) -> &'a str {
+        match self {
+            Self::Fixed(text) => text,
+            Self::Made(text) => text,
+        }
+    }
 }
 
 /// A failed statement.
@@ -78,6 +98,7 @@ impl<'a> Tx<'a> {
             ambient,
             key,
             trouble: None,
+            statements: 0,
         }
     }
 
@@ -91,17 +112,17 @@ impl Tx<'_> {
     /// Runs a statement that gives no rows; answers how many rows it changed. A statement with `RETURNING` is a
     /// query.
     pub fn execute(&mut self, sql: &'static str, params: &[Value]) -> Result<u64, StoreError> {
-        self.run(|session| session.execute(sql, params))
+        self.run(|session| session.execute(Text::Fixed(sql), params))
     }
 
     /// All rows of a statement. For answers that can be long use [`Tx::for_each`] or a `LIMIT`.
     pub fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
-        self.collect(sql, params)
+        self.collect(Text::Fixed(sql), params)
     }
 
     /// The only row of a statement, if there is one. More than one is [`StoreError::Corrupt`].
     pub fn query_opt(&mut self, sql: &'static str, params: &[Value]) -> Result<Option<Row>, StoreError> {
-        self.at_most_one(sql, params)
+        self.at_most_one(Text::Fixed(sql), params)
     }
 
     /// Hands over the rows of a statement one by one, without holding them all; the first error ends it.
@@ -111,22 +132,22 @@ impl Tx<'_> {
         params: &[Value],
         row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.run(|session| session.each(sql, params, row))?
+        self.run(|session| session.each(Text::Fixed(sql), params, row))?
     }
 
     /// [`Tx::execute`] of a statement that was put together.
     pub fn execute_built(&mut self, statement: &Statement) -> Result<u64, StoreError> {
-        self.run(|session| session.execute(statement.text(), statement.params()))
+        self.run(|session| session.execute(Text::Made(statement.text()), statement.params()))
     }
 
     /// [`Tx::query`] of a statement that was put together.
     pub fn query_built(&mut self, statement: &Statement) -> Result<Vec<Row>, StoreError> {
-        self.collect(statement.text(), statement.params())
+        self.collect(Text::Made(statement.text()), statement.params())
     }
 
     /// [`Tx::query_opt`] of a statement that was put together.
     pub fn query_opt_built(&mut self, statement: &Statement) -> Result<Option<Row>, StoreError> {
-        self.at_most_one(statement.text(), statement.params())
+        self.at_most_one(Text::Made(statement.text()), statement.params())
     }
 
     /// [`Tx::for_each`] of a statement that was put together.
@@ -135,7 +156,7 @@ impl Tx<'_> {
         statement: &Statement,
         row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.run(|session| session.each(statement.text(), statement.params(), row))?
+        self.run(|session| session.each(Text::Made(statement.text()), statement.params(), row))?
     }
 
     /// Inserts many rows with few statements. `target` is the table and its columns, `"issue (id, branch)"`; `kinds`
@@ -165,8 +186,8 @@ impl Tx<'_> {
         while !rest.is_empty() {
             let (chunk, remaining) = rest.split_at(insert::chunk(rest.len(), kinds.len()));
             let text = self.texts.text(engine, target, suffix, kinds.len(), chunk.len());
-            let params: Vec<Value> = chunk.iter().flatten().cloned().collect();
-            inserted += self.run(|session| session.execute_in_order(&text, &params))?;
+            let params: Vec<&Value> = chunk.iter().flatten().collect();
+            inserted += self.run(|session| session.execute_in_order(Text::Made(&text), &params))?;
             rest = remaining;
         }
         Ok(inserted)
@@ -175,6 +196,11 @@ impl Tx<'_> {
     /// Which database this is, for the few statements that must differ.
     pub fn engine(&self) -> Engine {
         self.session.engine()
+    }
+
+    /// How many statements were run so far. What many do at once has a bound of them, which its tests watch.
+    pub const fn statements(&self) -> usize {
+        self.statements
     }
 
     /// The clock and the source of randomness.
@@ -204,7 +230,7 @@ impl Tx<'_> {
         Ok(self.key.open(purpose, sealed)?)
     }
 
-    fn collect(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+    fn collect(&mut self, sql: Text<'_>, params: &[Value]) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
         self.run(|session| {
             session.each(sql, params, &mut |row| {
@@ -215,13 +241,13 @@ impl Tx<'_> {
         Ok(rows)
     }
 
-    fn at_most_one(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>, StoreError> {
+    fn at_most_one(&mut self, sql: Text<'_>, params: &[Value]) -> Result<Option<Row>, StoreError> {
         let mut found = None;
         self.run(|session| {
             session.each(sql, params, &mut |row| match found.replace(row) {
                 None => Ok(()),
                 Some(_) => Err(StoreError::Corrupt {
-                    what: format!("more than one row: {}", crate::error::shown(sql)),
+                    what: format!("more than one row: {}", crate::error::shown(sql.as_str())),
                 }),
             })
         })??;
@@ -232,6 +258,7 @@ impl Tx<'_> {
         if self.trouble.is_some() {
             return Err(StoreError::Aborted);
         }
+        self.statements += 1;
         statement(self.session).map_err(|fault| {
             self.trouble = Some(fault.trouble);
             fault.error

@@ -20,7 +20,7 @@ pub enum Kind {
     Bytes,
 }
 
-/// One parameter of a statement, or one cell of a row.
+/// One parameter of a statement.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// A text.
@@ -33,8 +33,7 @@ pub enum Value {
     Bool(bool),
     /// Bytes.
     Bytes(Vec<u8>),
-    /// Nothing, with the type it would have: PostgreSQL must know it to understand the statement. In a row read from
-    /// the database the type is of no meaning.
+    /// Nothing, with the type it would have: PostgreSQL must know it to understand the statement.
     Null(Kind),
 }
 
@@ -54,18 +53,6 @@ impl Value {
     /// A text from anything that is written as one.
     pub fn text(value: &(impl ToString + ?Sized)) -> Self {
         Self::Text(kept_text(&value.to_string()))
-    }
-
-    /// What this is, for a message; never the value itself, it may be a secret.
-    const fn shape(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "a text",
-            Self::Int(_) => "an integer",
-            Self::Float(_) => "a number",
-            Self::Bool(_) => "a boolean",
-            Self::Bytes(_) => "bytes",
-            Self::Null(_) => "NULL",
-        }
     }
 }
 
@@ -92,25 +79,100 @@ pub trait HasKind {
 /// Something that can be read from a row.
 pub trait FromValue: Sized {
     /// Reads it; the error says what was expected ("a text").
-    fn from_value(value: &Value) -> Result<Self, &'static str>;
+    fn from_value(value: Cell<'_>) -> Result<Self, &'static str>;
+}
+
+/// One cell of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// A text.
+    Text(&'a str),
+    /// An integer; also a moment, in milliseconds.
+    Int(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// Yes or no.
+    Bool(bool),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// Nothing.
+    Null,
+}
+
+impl Cell<'_> {
+    /// What this is, for a message; never the value itself, it may be a secret.
+    const fn shape(self) -> &'static str {
+        match self {
+            Self::Text(_) => "a text",
+            Self::Int(_) => "an integer",
+            Self::Float(_) => "a number",
+            Self::Bool(_) => "a boolean",
+            Self::Bytes(_) => "bytes",
+            Self::Null => "NULL",
+        }
+    }
 }
 
 /// One row of an answer. Cells are counted from 0, in the order of the statement's columns.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// The texts of a row stand one after the other in one piece of memory, and so do its bytes: most of them are read into
+/// a type of their own right away, so that a piece for each would be made only to be thrown away.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
-    values: Vec<Value>,
+    kept: Vec<Kept>,
+    texts: String,
+    bytes: Vec<u8>,
+}
+
+/// A cell as a row keeps it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kept {
+    /// Where its text begins and ends.
+    Text(usize, usize),
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    /// Where its bytes begin and end.
+    Bytes(usize, usize),
+    Null,
 }
 
 impl Row {
-    pub(crate) fn new(values: Vec<Value>) -> Self {
-        Self { values }
+    /// A row without cells, and room for so many.
+    pub(crate) fn with_capacity(columns: usize) -> Self {
+        Self {
+            kept: Vec::with_capacity(columns),
+            // Ids have 36 characters, words fewer.
+            texts: String::with_capacity(columns * 16),
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Appends a cell.
+    pub(crate) fn push(&mut self, cell: Cell<'_>) {
+        self.kept.push(match cell {
+            Cell::Text(text) => {
+                let begin = self.texts.len();
+                self.texts.push_str(text);
+                Kept::Text(begin, self.texts.len())
+            }
+            Cell::Bytes(bytes) => {
+                let begin = self.bytes.len();
+                self.bytes.extend_from_slice(bytes);
+                Kept::Bytes(begin, self.bytes.len())
+            }
+            Cell::Int(number) => Kept::Int(number),
+            Cell::Float(number) => Kept::Float(number),
+            Cell::Bool(yes) => Kept::Bool(yes),
+            Cell::Null => Kept::Null,
+        });
     }
 
     /// Reads the cell at `index`.
     pub fn get<T: FromValue>(&self, index: usize) -> Result<T, StoreError> {
-        let value = self.value(index)?;
-        T::from_value(value).map_err(|expected| StoreError::Corrupt {
-            what: format!("column {index}: expected {expected}, found {}", value.shape()),
+        let cell = self.cell(index)?;
+        T::from_value(cell).map_err(|expected| StoreError::Corrupt {
+            what: format!("column {index}: expected {expected}, found {}", cell.shape()),
         })
     }
 
@@ -120,8 +182,8 @@ impl Row {
         index: usize,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, StoreError> {
-        match self.value(index)? {
-            Value::Text(text) => parse(text).map_err(|error| StoreError::Corrupt {
+        match self.cell(index)? {
+            Cell::Text(text) => parse(text).map_err(|error| StoreError::Corrupt {
                 what: format!("column {index}: {error}"),
             }),
             other => Err(StoreError::Corrupt {
@@ -136,7 +198,7 @@ impl Row {
         index: usize,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, StoreError> {
-        if matches!(self.value(index)?, Value::Null(_)) {
+        if self.cell(index)? == Cell::Null {
             Ok(None)
         } else {
             self.parse(index, parse).map(Some)
@@ -145,17 +207,25 @@ impl Row {
 
     /// How many cells there are.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.kept.len()
     }
 
     /// Whether there is no cell at all.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.kept.is_empty()
     }
 
-    fn value(&self, index: usize) -> Result<&Value, StoreError> {
-        self.values.get(index).ok_or_else(|| StoreError::Corrupt {
-            what: format!("column {index} of a row of {}", self.values.len()),
+    fn cell(&self, index: usize) -> Result<Cell<'_>, StoreError> {
+        let kept = self.kept.get(index).ok_or_else(|| StoreError::Corrupt {
+            what: format!("column {index} of a row of {}", self.kept.len()),
+        })?;
+        Ok(match *kept {
+            Kept::Text(begin, end) => Cell::Text(&self.texts[begin..end]),
+            Kept::Bytes(begin, end) => Cell::Bytes(&self.bytes[begin..end]),
+            Kept::Int(number) => Cell::Int(number),
+            Kept::Float(number) => Cell::Float(number),
+            Kept::Bool(yes) => Cell::Bool(yes),
+            Kept::Null => Cell::Null,
         })
     }
 }
@@ -183,8 +253,8 @@ impl<T: ToValue + HasKind> ToValue for Option<T> {
 }
 
 impl<T: FromValue> FromValue for Option<T> {
-    fn from_value(value: &Value) -> Result<Self, &'static str> {
-        if matches!(value, Value::Null(_)) {
+    fn from_value(value: Cell<'_>) -> Result<Self, &'static str> {
+        if value == Cell::Null {
             Ok(None)
         } else {
             T::from_value(value).map(Some)
@@ -233,7 +303,7 @@ fn kept_text(text: &str) -> String {
 macro_rules! from_value {
     ($($type:ty, $expected:literal: $pattern:pat => $value:expr;)+) => {$(
         impl FromValue for $type {
-            fn from_value(value: &Value) -> Result<Self, &'static str> {
+            fn from_value(value: Cell<'_>) -> Result<Self, &'static str> {
                 match value {
                     $pattern => $value,
                     _ => Err($expected),
@@ -244,36 +314,36 @@ macro_rules! from_value {
 }
 
 from_value! {
-    String, "a text": Value::Text(text) => Ok(text.clone());
-    Box<str>, "a text": Value::Text(text) => Ok(text.as_str().into());
-    i64, "an integer": Value::Int(number) => Ok(*number);
-    i32, "a 32-bit integer": Value::Int(number) => i32::try_from(*number).map_err(|_| "a 32-bit integer");
-    u32, "an integer of 0 or more": Value::Int(number) => u32::try_from(*number).map_err(|_| "an integer of 0 or more");
-    u16, "an integer of 0 to 65535": Value::Int(number) => u16::try_from(*number).map_err(|_| "an integer of 0 to 65535");
-    u64, "an integer of 0 or more": Value::Int(number) => u64::try_from(*number).map_err(|_| "an integer of 0 or more");
-    usize, "an integer of 0 or more": Value::Int(number) => usize::try_from(*number).map_err(|_| "an integer of 0 or more");
-    Vec<u8>, "bytes": Value::Bytes(bytes) => Ok(bytes.clone());
-    Timestamp, "a moment in milliseconds": Value::Int(millis) => Ok(Timestamp::from_millis(*millis));
+    String, "a text": Cell::Text(text) => Ok(text.to_owned());
+    Box<str>, "a text": Cell::Text(text) => Ok(text.into());
+    i64, "an integer": Cell::Int(number) => Ok(number);
+    i32, "a 32-bit integer": Cell::Int(number) => i32::try_from(number).map_err(|_| "a 32-bit integer");
+    u32, "an integer of 0 or more": Cell::Int(number) => u32::try_from(number).map_err(|_| "an integer of 0 or more");
+    u16, "an integer of 0 to 65535": Cell::Int(number) => u16::try_from(number).map_err(|_| "an integer of 0 to 65535");
+    u64, "an integer of 0 or more": Cell::Int(number) => u64::try_from(number).map_err(|_| "an integer of 0 or more");
+    usize, "an integer of 0 or more": Cell::Int(number) => usize::try_from(number).map_err(|_| "an integer of 0 or more");
+    Vec<u8>, "bytes": Cell::Bytes(bytes) => Ok(bytes.to_vec());
+    Timestamp, "a moment in milliseconds": Cell::Int(millis) => Ok(Timestamp::from_millis(millis));
 }
 
 /// SQLite has no booleans of its own and no numbers with a fraction in expressions of integers, so both come as
 /// integers there.
 impl FromValue for bool {
-    fn from_value(value: &Value) -> Result<Self, &'static str> {
+    fn from_value(value: Cell<'_>) -> Result<Self, &'static str> {
         match value {
-            Value::Bool(yes) => Ok(*yes),
-            Value::Int(0) => Ok(false),
-            Value::Int(1) => Ok(true),
+            Cell::Bool(yes) => Ok(yes),
+            Cell::Int(0) => Ok(false),
+            Cell::Int(1) => Ok(true),
             _ => Err("a boolean"),
         }
     }
 }
 
 impl FromValue for f64 {
-    fn from_value(value: &Value) -> Result<Self, &'static str> {
+    fn from_value(value: Cell<'_>) -> Result<Self, &'static str> {
         match value {
-            Value::Float(number) => Ok(*number),
-            Value::Int(number) => Ok(*number as f64),
+            Cell::Float(number) => Ok(number),
+            Cell::Int(number) => Ok(number as f64),
             _ => Err("a number"),
         }
     }
@@ -290,9 +360,9 @@ macro_rules! ids {
             }
         }
         impl FromValue for id::$name {
-            fn from_value(value: &Value) -> Result<Self, &'static str> {
+            fn from_value(value: Cell<'_>) -> Result<Self, &'static str> {
                 match value {
-                    Value::Text(text) => Self::parse(text).map_err(|_| "an id"),
+                    Cell::Text(text) => Self::parse(text).map_err(|_| "an id"),
                     _ => Err("an id"),
                 }
             }

@@ -11,8 +11,8 @@ use postgres::{Client, Statement};
 
 use crate::error::{EngineError, StoreError, shown};
 use crate::migrate::postgres_error;
-use crate::tx::{Engine, Fault, Session, Trouble};
-use crate::value::{Kind, Row, Value};
+use crate::tx::{Engine, Fault, Session, Text, Trouble};
+use crate::value::{Cell, Kind, Row, Value};
 
 /// How many prepared statements a connection keeps before it forgets them all.
 const STATEMENTS: usize = 512;
@@ -38,8 +38,12 @@ impl PostgresSession {
     }
 
     /// The types of parameters are ours, not guessed by the server: it cannot guess in `$1 IS NULL` or in `VALUES`.
-    fn prepared(&mut self, sql: &str, params: &[Value]) -> Result<Statement, postgres::Error> {
-        let fits = |kinds: &[Kind]| params.iter().map(Value::kind).eq(kinds.iter().copied());
+    fn prepared(
+        &mut self,
+        sql: &str,
+        wanted: impl Iterator<Item = Kind> + Clone,
+    ) -> Result<Statement, postgres::Error> {
+        let fits = |kinds: &[Kind]| wanted.clone().eq(kinds.iter().copied());
         if let Some(known) = self
             .statements
             .get(sql)
@@ -47,7 +51,7 @@ impl PostgresSession {
         {
             return Ok(known.statement.clone());
         }
-        let kinds: Box<[Kind]> = params.iter().map(Value::kind).collect();
+        let kinds: Box<[Kind]> = wanted.collect();
         let types: Vec<Type> = kinds.iter().copied().map(type_of).collect();
         let statement = self.client.prepare_typed(sql, &types)?;
         if self.statements.len() >= STATEMENTS {
@@ -66,10 +70,18 @@ impl Session for PostgresSession {
         Engine::Postgres
     }
 
-    fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
+    fn execute(&mut self, sql: Text<'_>, params: &[Value]) -> Result<u64, Fault> {
+        let params: Vec<&Value> = params.iter().collect();
+        self.execute_in_order(sql, &params)
+    }
+
+    fn execute_in_order(&mut self, sql: Text<'_>, params: &[&Value]) -> Result<u64, Fault> {
+        let sql = sql.as_str();
         let mut run = || {
-            let statement = self.prepared(sql, params)?;
-            let mut rows = self.client.query_raw(&statement, params.iter().map(Param))?;
+            let statement = self.prepared(sql, params.iter().map(|value| value.kind()))?;
+            let mut rows = self
+                .client
+                .query_raw(&statement, params.iter().map(|value| Param(value)))?;
             let surplus = rows.next()?.is_some();
             Ok((surplus, rows.rows_affected().unwrap_or(0)))
         };
@@ -87,18 +99,15 @@ impl Session for PostgresSession {
         }
     }
 
-    fn execute_in_order(&mut self, sql: &str, params: &[Value]) -> Result<u64, Fault> {
-        self.execute(sql, params)
-    }
-
     fn each(
         &mut self,
-        sql: &str,
+        sql: Text<'_>,
         params: &[Value],
         row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
     ) -> Result<Result<(), StoreError>, Fault> {
+        let sql = sql.as_str();
         let mut run = || {
-            let statement = self.prepared(sql, params)?;
+            let statement = self.prepared(sql, params.iter().map(Value::kind))?;
             let mut rows = self.client.query_raw(&statement, params.iter().map(Param))?;
             while let Some(found) = rows.next()? {
                 if let Err(error) = read_row(&found).and_then(&mut *row) {
@@ -181,22 +190,23 @@ impl ToSql for Param<'_> {
 }
 
 fn read_row(row: &postgres::Row) -> Result<Row, StoreError> {
-    (0..row.len())
-        .map(|index| cell(row, index))
-        .collect::<Result<Vec<_>, _>>()
-        .map(Row::new)
+    let mut read = Row::with_capacity(row.len());
+    for index in 0..row.len() {
+        read.push(cell(row, index)?);
+    }
+    Ok(read)
 }
 
-fn cell(row: &postgres::Row, index: usize) -> Result<Value, StoreError> {
+fn cell(row: &postgres::Row, index: usize) -> Result<Cell<'_>, StoreError> {
     let ty = row.columns()[index].type_();
     match *ty {
-        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME => read(row, index, Kind::Text, Value::Text),
-        Type::INT8 => read(row, index, Kind::Int, Value::Int),
-        Type::INT4 => read(row, index, Kind::Int, |number: i32| Value::Int(number.into())),
-        Type::INT2 => read(row, index, Kind::Int, |number: i16| Value::Int(number.into())),
-        Type::FLOAT8 => read(row, index, Kind::Float, Value::Float),
-        Type::BOOL => read(row, index, Kind::Bool, Value::Bool),
-        Type::BYTEA => read(row, index, Kind::Bytes, Value::Bytes),
+        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME => read(row, index, Cell::Text),
+        Type::INT8 => read(row, index, Cell::Int),
+        Type::INT4 => read(row, index, |number: i32| Cell::Int(number.into())),
+        Type::INT2 => read(row, index, |number: i16| Cell::Int(number.into())),
+        Type::FLOAT8 => read(row, index, Cell::Float),
+        Type::BOOL => read(row, index, Cell::Bool),
+        Type::BYTEA => read(row, index, Cell::Bytes),
         _ => Err(StoreError::Corrupt {
             what: format!("column {index} is {ty}; cast it to a type of the store"),
         }),
@@ -206,11 +216,10 @@ fn cell(row: &postgres::Row, index: usize) -> Result<Value, StoreError> {
 fn read<'r, T: FromSql<'r>>(
     row: &'r postgres::Row,
     index: usize,
-    kind: Kind,
-    value: impl FnOnce(T) -> Value,
-) -> Result<Value, StoreError> {
+    value: impl FnOnce(T) -> Cell<'r>,
+) -> Result<Cell<'r>, StoreError> {
     match row.try_get::<_, Option<T>>(index) {
-        Ok(found) => Ok(found.map_or(Value::Null(kind), value)),
+        Ok(found) => Ok(found.map_or(Cell::Null, value)),
         Err(_) => Err(StoreError::Corrupt {
             what: format!("column {index} cannot be read"),
         }),

@@ -3,13 +3,16 @@ use gatehook_domain::issue::{
     FieldDiff, Flow, ImpactSeverity, Impacts, Issue, IssueChange, IssueType, Location, Resolution, Severity,
     SoftwareQuality, Status, TextRange,
 };
+use gatehook_domain::measure::Measures;
 use gatehook_domain::rule::CleanCodeAttribute;
-use gatehook_store::{Tx, issue};
+use gatehook_store::{Tx, analysis, branch, issue};
 
-use crate::bench::{Done, at, id, keep_file, keep_project, new_issue};
+use crate::bench::{Done, at, id, keep_file, keep_project, new_analysis, new_issue};
 
 crate::on_both! {
     an_issue_is_kept_whole
+    an_issue_is_found_with_its_branch_project_and_last_analysis
+    a_decision_changes_what_people_decide_and_nothing_else
     zero_characters_from_outside_are_replaced
     open_and_recently_closed_issues_of_a_file_are_told_apart
     the_history_of_an_issue_keeps_its_order
@@ -72,11 +75,62 @@ fn an_issue_is_kept_whole(tx: &mut Tx<'_>) -> Done {
         before_close: Some((Status::Open, None)),
         ..bare.clone()
     };
-    issue::update(tx, &opened)?;
+    issue::update_many(tx, std::slice::from_ref(&opened))?;
     assert_eq!(issue::by_id(tx, &whole.id)?, Some(opened));
-    issue::update(tx, &whole)?;
+    issue::update_many(tx, std::slice::from_ref(&whole))?;
     assert_eq!(issue::by_id(tx, &whole.id)?, Some(whole));
     assert_eq!(issue::by_id(tx, &id("gone"))?, None);
+    Ok(())
+}
+
+fn an_issue_is_found_with_its_branch_project_and_last_analysis(tx: &mut Tx<'_>) -> Done {
+    let (project, main) = keep_project(tx, "shop")?;
+    let file = keep_file(tx, &main.id, "a.py")?;
+    let kept = new_issue("placed", &main.id, &file.id);
+    issue::insert_many(tx, std::slice::from_ref(&kept))?;
+    let found = issue::placed(tx, &kept.id)?.unwrap();
+    assert_eq!((&found.issue, &found.branch, &found.project), (&kept, &main, &project));
+    assert_eq!(found.analysis, None, "it was never analysed");
+
+    let analysis = new_analysis("newest", &main, at(5));
+    analysis::insert(tx, &analysis, &Measures::new())?;
+    branch::set_last_analysis(tx, &main.id, &analysis.id)?;
+    let found = issue::placed(tx, &kept.id)?.unwrap();
+    assert_eq!(found.analysis, Some(analysis.clone()));
+    assert_eq!(found.branch.last_analysis, Some(analysis.id));
+    assert!(issue::placed(tx, &id("gone"))?.is_none());
+    Ok(())
+}
+
+fn a_decision_changes_what_people_decide_and_nothing_else(tx: &mut Tx<'_>) -> Done {
+    let (_, main) = keep_project(tx, "shop")?;
+    let file = keep_file(tx, &main.id, "a.py")?;
+    let found = Issue {
+        assignee: Some("ann".to_owned()),
+        ..new_issue("decided", &main.id, &file.id)
+    };
+    let other = new_issue("other", &main.id, &file.id);
+    issue::insert_many(tx, &[found.clone(), other.clone()])?;
+    let decided = Issue {
+        kind: IssueType::Vulnerability,
+        severity: Severity::Info,
+        manual_severity: true,
+        status: Status::Resolved,
+        resolution: Some(Resolution::WontFix),
+        impacts: Impacts::from([(SoftwareQuality::Reliability, ImpactSeverity::High)]),
+        assignee: None,
+        tags: vec!["seen".to_owned()],
+        updated_at: at(9),
+        ..found.clone()
+    };
+    let elsewhere = Issue {
+        message: "not for people to say".to_owned(),
+        effort: 1,
+        ..decided.clone()
+    };
+    issue::update_decision(tx, &elsewhere)?;
+    assert_eq!(issue::by_id(tx, &found.id)?, Some(decided));
+    assert_eq!(issue::by_id(tx, &other.id)?, Some(other));
     Ok(())
 }
 

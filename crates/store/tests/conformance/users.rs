@@ -208,6 +208,13 @@ fn settings_of_a_project_go_before_those_of_the_system(tx: &mut Tx<'_>) -> Done 
     setting::set(tx, "k", own, "own")?;
     setting::set(tx, "k", None, "system 2")?;
     assert_eq!(setting::effective(tx, "k", own)?.as_deref(), Some("own"));
+    setting::set(tx, "other", None, "of all")?;
+    setting::set(tx, "not asked for", own, "x")?;
+    let many = setting::effective_three(tx, ["k", "other", "unset"], &project.id)?;
+    let many: Vec<_> = many.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(many, [("k", "own"), ("other", "of all")]);
+    setting::reset(tx, "other", None)?;
+    setting::reset(tx, "not asked for", own)?;
     assert_eq!(setting::all(tx, None)?, [("k".to_owned(), "system 2".to_owned())]);
     assert_eq!(setting::all(tx, own)?, [("k".to_owned(), "own".to_owned())]);
     assert!(setting::reset(tx, "k", own)?);

@@ -1,7 +1,8 @@
 //! `api/issues/do_transition`: a person decides about an issue.
 
+use std::sync::Arc;
+
 use gatehook_domain::workflow::{Change, Transition, permission_of};
-use gatehook_store::Tx;
 
 use crate::action::{Action, Answer, Call, Run};
 use crate::api::issues::changed;
@@ -12,7 +13,7 @@ pub(crate) const ACTION: Action = Action::post(
     "api/issues/do_transition",
     "3.6",
     "Makes a transition of the workflow with an issue. Its branch is judged anew at once.",
-    Run::Write(run),
+    Run::Steps(|call| Box::pin(run(call))),
 )
 .permission("Browse on the project; for some transitions Administer Issues or Administer Security Hotspots")
 .logged_in()
@@ -33,8 +34,8 @@ pub(crate) const ACTION: Action = Action::post(
     ]),
 ]);
 
-fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
+async fn run(call: Arc<Call>) -> Result<Answer, ApiError> {
     let transition =
         Transition::parse(call.params.required("transition")?).map_err(|error| ApiError::bad(error.to_string()))?;
-    changed(tx, call, Change::Transition(transition), permission_of(transition))
+    changed(call, Change::Transition(transition), permission_of(transition)).await
 }

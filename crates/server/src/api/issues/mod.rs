@@ -1,14 +1,16 @@
 //! Issues.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use gatehook_analysis::live::{LiveError, change_issue};
+use gatehook_analysis::live::{ChangedIssue, LiveError, change_placed};
 use gatehook_domain::id::{IssueId, ProjectId};
 use gatehook_domain::issue::Issue;
 use gatehook_domain::project::Project;
 use gatehook_domain::user::ProjectPermission;
 use gatehook_domain::workflow::{self, Change};
-use gatehook_store::{StoreError, Tx, branch, issue, project, rule};
+use gatehook_store::issue::PlacedIssue;
+use gatehook_store::{StoreError, Tx, issue, rule};
 use serde::Serialize;
 
 use crate::action::{Answer, Call};
@@ -32,36 +34,74 @@ struct Changed {
 }
 
 /// The issue of this key; 404 when there is none, or when the caller may not see its project.
-fn existing(tx: &mut Tx<'_>, call: &Call, key: &str) -> Result<(Issue, Project), ApiError> {
+fn existing(tx: &mut Tx<'_>, call: &Call, key: &str) -> Result<PlacedIssue, ApiError> {
     let missing = || ApiError::not_found(format!("Issue with key '{key}' does not exist"));
     let id = IssueId::parse(key).map_err(|_| missing())?;
-    let found = issue::by_id(tx, &id)?.ok_or_else(missing)?;
-    let branch = branch::by_id(tx, &found.branch)?.ok_or_else(missing)?;
-    let project = project::by_id(tx, &branch.project)?.ok_or_else(missing)?;
-    call.caller.require_project(tx, &project, ProjectPermission::Browse)?;
-    Ok((found, project))
+    let found = issue::placed(tx, &id)?.ok_or_else(missing)?;
+    call.caller
+        .require_project(tx, &found.project, ProjectPermission::Browse)?;
+    Ok(found)
 }
 
 /// Changes an issue, judges its branch anew, and shows it as it is then.
-fn changed(tx: &mut Tx<'_>, call: &Call, change: Change, right: Option<ProjectPermission>) -> Result<Answer, ApiError> {
-    let user = call.caller.require_login()?;
-    let (found, project) = existing(tx, call, call.params.required("issue")?)?;
-    if let Some(right) = right {
-        call.caller.require_project(tx, &project, right)?;
+///
+/// What the answer names is read in the same transaction: those who change issues wait for one thread on SQLite, but it
+/// has at hand what it has just changed, and all others would have to read it anew. The answer is put together after the
+/// commit, on the caller's side.
+async fn changed(call: Arc<Call>, change: Change, right: Option<ProjectPermission>) -> Result<Answer, ApiError> {
+    let login = call.caller.require_login()?.login.clone();
+    let store = call.state.store.clone();
+    let scene = store.write(move |tx| {
+        let mut rights = Rights::default();
+        let found = existing(tx, &call, call.params.required("issue")?)?;
+        if let Some(right) = right {
+            let has = rights.has(tx, &call, &found.project, right)?;
+            call.caller.require(has)?;
+        }
+        let done = change_placed(tx, &call.state.config.server_url, &found, change, &login).map_err(refused)?;
+        Scene::of(tx, &call, &mut rights, found, done)
+    });
+    scene.await?.answer()
+}
+
+/// A changed issue, and what is shown beside it.
+struct Scene {
+    done: ChangedIssue,
+    context: Context,
+    rules: Vec<RuleShape>,
+    users: Vec<UserShape>,
+    transitions: Vec<&'static str>,
+}
+
+impl Scene {
+    fn of(
+        tx: &mut Tx<'_>,
+        call: &Call,
+        rights: &mut Rights,
+        found: PlacedIssue,
+        done: ChangedIssue,
+    ) -> Result<Self, ApiError> {
+        let rule = rule::by_key(tx, &done.issue.rule)?;
+        let logins: Vec<String> = done.issue.assignee.iter().cloned().collect();
+        Ok(Self {
+            transitions: transitions(tx, call, &done.issue, &found.project, rights)?,
+            rules: rule.iter().map(RuleShape::of).collect(),
+            users: users(tx, &logins)?,
+            context: Context::of_placed(tx, found)?,
+            done,
+        })
     }
-    let done = change_issue(tx, &call.state.config.server_url, &found.id, change, &user.login).map_err(refused)?;
-    let context = Context::of(tx, std::slice::from_ref(&done.issue))?;
-    let rules = rule::by_keys(tx, std::slice::from_ref(&done.issue.rule))?;
-    let logins: Vec<String> = done.issue.assignee.iter().cloned().collect();
-    let transitions = transitions(tx, call, &done.issue, &project, &mut Rights::default())?;
-    let shape = IssueShape::of(&context, &done.issue, true)?.with_transitions(transitions);
-    let answer = Answer::json(&Changed {
-        issue: shape,
-        components: context.components(),
-        rules: rules.iter().map(RuleShape::of).collect(),
-        users: users(tx, &logins)?,
-    })?;
-    Ok(answer.waking_deliveries(done.event.is_some()))
+
+    fn answer(self) -> Result<Answer, ApiError> {
+        let issue = IssueShape::of(&self.context, &self.done.issue, true)?;
+        let answer = Answer::json(&Changed {
+            issue: issue.with_transitions(self.transitions),
+            components: self.context.components(),
+            rules: self.rules,
+            users: self.users,
+        })?;
+        Ok(answer.waking_deliveries(self.done.event.is_some()))
+    }
 }
 
 /// The rights of a caller that were looked up already.

@@ -1,9 +1,10 @@
 //! `api/issues/set_severity`.
 
+use std::sync::Arc;
+
 use gatehook_domain::issue::{ImpactSeverity, Severity, SoftwareQuality};
 use gatehook_domain::user::ProjectPermission;
 use gatehook_domain::workflow::Change;
-use gatehook_store::Tx;
 
 use crate::action::{Action, Answer, Call, Run};
 use crate::api::issues::changed;
@@ -15,7 +16,7 @@ pub(crate) const ACTION: Action = Action::post(
     "3.6",
     "Gives an issue another severity, or its impact on a quality of software another one. Its branch is judged anew \
      at once.",
-    Run::Write(run),
+    Run::Steps(|call| Box::pin(run(call))),
 )
 .permission("Browse and Administer Issues on the project")
 .logged_in()
@@ -25,7 +26,7 @@ pub(crate) const ACTION: Action = Action::post(
     Param::text("severity", "The severity").possible(&["INFO", "MINOR", "MAJOR", "CRITICAL", "BLOCKER"]),
 ]);
 
-fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
+async fn run(call: Arc<Call>) -> Result<Answer, ApiError> {
     let change = match (call.params.text("severity"), call.params.text("impact")) {
         (Some(word), None) => {
             Change::Severity(Severity::parse(word).map_err(|error| ApiError::bad(error.to_string()))?)
@@ -36,7 +37,7 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
             return Err(ApiError::bad("Either 'severity' or 'impact' can be provided, not both"));
         }
     };
-    changed(tx, call, change, Some(ProjectPermission::IssueAdmin))
+    changed(call, change, Some(ProjectPermission::IssueAdmin)).await
 }
 
 fn impact(text: &str) -> Result<Change, ApiError> {

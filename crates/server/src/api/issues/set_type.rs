@@ -1,9 +1,10 @@
 //! `api/issues/set_type`.
 
+use std::sync::Arc;
+
 use gatehook_domain::issue::IssueType;
 use gatehook_domain::user::ProjectPermission;
 use gatehook_domain::workflow::Change;
-use gatehook_store::Tx;
 
 use crate::action::{Action, Answer, Call, Run};
 use crate::api::issues::changed;
@@ -14,7 +15,7 @@ pub(crate) const ACTION: Action = Action::post(
     "api/issues/set_type",
     "5.5",
     "Gives an issue another type. Its branch is judged anew at once.",
-    Run::Write(run),
+    Run::Steps(|call| Box::pin(run(call))),
 )
 .permission("Browse and Administer Issues on the project")
 .logged_in()
@@ -25,7 +26,7 @@ pub(crate) const ACTION: Action = Action::post(
         .possible(&["CODE_SMELL", "BUG", "VULNERABILITY"]),
 ]);
 
-fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
+async fn run(call: Arc<Call>) -> Result<Answer, ApiError> {
     let kind = IssueType::parse(call.params.required("type")?).map_err(|error| ApiError::bad(error.to_string()))?;
-    changed(tx, call, Change::Kind(kind), Some(ProjectPermission::IssueAdmin))
+    changed(call, Change::Kind(kind), Some(ProjectPermission::IssueAdmin)).await
 }

@@ -8,6 +8,7 @@ use gatehook_domain::id::{BranchId, ComponentId, ProjectId};
 use gatehook_domain::issue::{Issue, IssueStatus, IssueType, TextRange};
 use gatehook_domain::project::Project;
 use gatehook_domain::rule::Rule;
+use gatehook_store::issue::PlacedIssue;
 use gatehook_store::{StoreError, Tx, branch, component, project, user};
 use serde::Serialize;
 
@@ -24,20 +25,11 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn of(tx: &mut Tx<'_>, issues: &[Issue]) -> Result<Self, StoreError> {
-        let mut ids: Vec<ComponentId> = issues.iter().map(|issue| issue.component.clone()).collect();
-        ids.extend(issues.iter().map(|issue| ComponentId::root_of(&issue.branch)));
-        for flow in issues.iter().flat_map(|issue| &issue.flows) {
-            ids.extend(flow.locations.iter().map(|location| location.component.clone()));
-        }
-        ids.sort();
-        ids.dedup();
         let mut branches: Vec<BranchId> = issues.iter().map(|issue| issue.branch.clone()).collect();
         branches.sort();
         branches.dedup();
         let mut context = Self::default();
-        for found in component::by_ids(tx, &ids)? {
-            context.components.insert(found.id.clone(), found);
-        }
+        context.add_components(tx, issues)?;
         for found in branch::by_ids(tx, &branches)? {
             context.branches.insert(found.id.clone(), found);
         }
@@ -48,6 +40,29 @@ impl Context {
             context.projects.insert(found.id.clone(), found);
         }
         Ok(context)
+    }
+
+    /// What one issue names whose branch and project are at hand.
+    pub(super) fn of_placed(tx: &mut Tx<'_>, found: PlacedIssue) -> Result<Self, StoreError> {
+        let mut context = Self::default();
+        context.add_components(tx, std::slice::from_ref(&found.issue))?;
+        context.branches.insert(found.branch.id.clone(), found.branch);
+        context.projects.insert(found.project.id.clone(), found.project);
+        Ok(context)
+    }
+
+    fn add_components(&mut self, tx: &mut Tx<'_>, issues: &[Issue]) -> Result<(), StoreError> {
+        let mut ids: Vec<ComponentId> = issues.iter().map(|issue| issue.component.clone()).collect();
+        ids.extend(issues.iter().map(|issue| ComponentId::root_of(&issue.branch)));
+        for flow in issues.iter().flat_map(|issue| &issue.flows) {
+            ids.extend(flow.locations.iter().map(|location| location.component.clone()));
+        }
+        ids.sort();
+        ids.dedup();
+        for found in component::by_ids(tx, &ids)? {
+            self.components.insert(found.id.clone(), found);
+        }
+        Ok(())
     }
 
     fn of_branch(&self, id: &BranchId) -> Option<(&Branch, &Project)> {
