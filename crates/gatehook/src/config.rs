@@ -90,6 +90,27 @@ pub(crate) const OPTIONS: &[Opt] = &[
                gatehook.webhooks.allowedTargets: 10.1.2.3,10.1.0.0/16,ci.corp.example,*.corp.example",
     },
     Opt {
+        name: "webhook-ca-file",
+        value: "FILE",
+        default: None,
+        secret: false,
+        help: "Certificates in PEM of authorities that webhooks trust besides those that the operating system trusts",
+    },
+    Opt {
+        name: "webhook-client-cert",
+        value: "FILE",
+        default: None,
+        secret: false,
+        help: "The certificate in PEM, with those that lead to its authority, for receivers of webhooks that ask for one",
+    },
+    Opt {
+        name: "webhook-client-key",
+        value: "FILE",
+        default: None,
+        secret: false,
+        help: "The private key in PEM, without a passphrase, of --webhook-client-cert",
+    },
+    Opt {
         name: "log-format",
         value: "text|json",
         default: Some("text"),
@@ -312,6 +333,9 @@ impl Settings {
 
     fn check(&self) -> Result<()> {
         self.allowed_targets()?;
+        if self.text("webhook-client-cert").is_some() != self.text("webhook-client-key").is_some() {
+            bail!("webhook-client-cert and webhook-client-key belong together: give both or none");
+        }
         self.number("workers", 1, 64)?;
         self.number("max-report-mib", 1, 4096)?;
         self.number("postgres-connections", 1, 256)?;
@@ -480,5 +504,24 @@ mod tests {
         );
         let short = message("admin-token = 'short'");
         assert!(short.contains("16 characters") && !short.contains("'short'"), "{short}");
+    }
+
+    #[test]
+    fn what_webhooks_may_call_and_who_they_are_is_checked_at_the_start() {
+        let refused = |flags: &[(&'static str, &str)]| format!("{:#}", resolved(flags, &[], "").err().unwrap());
+        assert_eq!(
+            refused(&[("webhook-allowed-targets", "ci.corp.example:80")]),
+            "webhook-allowed-targets is 'ci.corp.example:80': 'ci.corp.example:80' has a port; write the host or the address \
+             only, all of its ports are meant"
+        );
+        for alone in ["webhook-client-cert", "webhook-client-key"] {
+            assert_eq!(
+                refused(&[(alone, "/etc/gatehook/client.pem")]),
+                "webhook-client-cert and webhook-client-key belong together: give both or none"
+            );
+        }
+        let file = "webhook-allowed-targets = \"10.0.0.0/8\"";
+        let allowed = resolved(&[], &[], file).unwrap().allowed_targets().unwrap();
+        assert!(allowed.contains([10, 1, 2, 3].into()));
     }
 }

@@ -12,6 +12,8 @@ use gatehook_domain::Ambient;
 use gatehook_domain::id::NodeId;
 use gatehook_server::{AppState, ServerConfig, Wakers};
 use gatehook_store::{DatabaseUrl, SecretKey, Store, StoreConfig};
+use gatehook_webhooks::sender::proxy::Proxies;
+use gatehook_webhooks::sender::tls::TlsOptions;
 use gatehook_webhooks::{Engine, EngineConfig, EngineHandle, Guard, Sender, SenderConfig, ServerUrl};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
@@ -21,6 +23,8 @@ use crate::config::Settings;
 
 /// The file in the data folder that holds the key which secrets are sealed with.
 const KEY_FILE: &str = "secret.key";
+/// The largest file of certificates or keys that is read, in bytes; all authorities of a system are a quarter of that.
+const MAX_PEM: u64 = 1024 * 1024;
 /// The SQLite database in the data folder.
 const DATABASE_FILE: &str = "gatehook.db";
 
@@ -96,10 +100,12 @@ impl Running {
             None => ServerUrl::new(&default_url(address)),
         };
         let guard = Guard::system(&ambient).always_allowing(settings.allowed_targets()?);
-        let sender = Sender::new(
-            SenderConfig::new(gatehook_server::VERSION, guard.clone()),
-            ambient.clone(),
-        )?;
+        let sender_config = SenderConfig {
+            proxies: Proxies::of_variables(|name| std::env::var(name).ok())?,
+            tls: Arc::new(tls_options(settings)?),
+            ..SenderConfig::new(gatehook_server::VERSION, guard.clone())
+        };
+        let sender = Sender::new(sender_config, ambient.clone())?;
         let engine = Engine::start(store.clone(), sender, EngineConfig { node: node.clone() });
         let wake_engine = engine.waker();
         let on_event: OnEvent = {
@@ -164,6 +170,37 @@ impl Running {
         tracing::info!("stopped");
         served.context("the HTTP server failed")
     }
+}
+
+/// Whom webhooks trust, and how they prove who calls.
+fn tls_options(settings: &Settings) -> Result<TlsOptions> {
+    let read = |name: &str| {
+        let Some(path) = settings.text(name) else {
+            return Ok(None);
+        };
+        let size = std::fs::metadata(path)
+            .with_context(|| format!("cannot read {name} '{path}'"))?
+            .len();
+        if size > MAX_PEM {
+            bail!("{name} '{path}' is larger than {MAX_PEM} bytes");
+        }
+        let pem = std::fs::read(path).with_context(|| format!("cannot read {name} '{path}'"))?;
+        Ok(Some((pem, path)))
+    };
+    let mut options = TlsOptions::default();
+    if let Some((pem, path)) = read("webhook-ca-file")? {
+        options = options
+            .with_authorities(&pem)
+            .with_context(|| format!("webhook-ca-file '{path}' cannot be used"))?;
+    }
+    if let (Some((certificate, path)), Some((key, key_path))) =
+        (read("webhook-client-cert")?, read("webhook-client-key")?)
+    {
+        options = options.with_client(&certificate, &key).with_context(|| {
+            format!("webhook-client-cert '{path}' with webhook-client-key '{key_path}' cannot be used")
+        })?;
+    }
+    Ok(options)
 }
 
 /// Where the database is. A relative path of SQLite is relative to the current folder, as it was written.

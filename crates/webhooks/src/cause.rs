@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustls::CertificateError;
 
 use crate::guard::{GuardError, NoAddress};
+use crate::sender::proxy::ProxyFailure;
 
 /// Why a call got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,9 @@ pub enum Cause {
     /// There is no way to the host.
     #[error("the host could not be reached")]
     Unreachable,
+    /// The way through the proxy did not come about.
+    #[error(transparent)]
+    Proxy(#[from] ProxyFailure),
     /// The operating system gave up on the connection.
     #[error("the connection timed out")]
     ConnectTimeout,
@@ -39,6 +43,9 @@ pub enum Cause {
     /// The receiver shows a certificate that is not trusted.
     #[error("the TLS certificate was not accepted: {0}")]
     Certificate(&'static str),
+    /// The receiver wants to know who calls, and was not told, or did not believe it.
+    #[error("the receiver {0}")]
+    ClientCertificate(&'static str),
     /// No encrypted connection came about.
     #[error("the TLS handshake failed")]
     Handshake,
@@ -106,6 +113,9 @@ fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
     if let Some(guarded) = error.downcast_ref::<GuardError>() {
         return Some((*guarded).into());
     }
+    if let Some(proxy) = error.downcast_ref::<ProxyFailure>() {
+        return Some((*proxy).into());
+    }
     if let Some(nowhere) = error.downcast_ref::<NoAddress>() {
         return Some(match nowhere {
             NoAddress::Unresolved => Cause::Unresolved,
@@ -117,6 +127,9 @@ fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
     }
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return known_io(error);
+    }
+    if let Some(error) = error.downcast_ref::<h2::Error>() {
+        return known_h2(error);
     }
     let error = error.downcast_ref::<hyper::Error>()?;
     if error.is_incomplete_message() || error.is_canceled() {
@@ -130,10 +143,24 @@ fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
     }
 }
 
+/// HTTP/2 keeps what went wrong with its connection to itself, where walking from source to source does not lead.
+fn known_h2(error: &h2::Error) -> Option<Cause> {
+    match error.get_io() {
+        Some(io) => known_io(io),
+        None if error.is_reset() || error.is_go_away() => Some(Cause::Reset),
+        None => None,
+    }
+}
+
 fn known_io(error: &io::Error) -> Option<Cause> {
     // The source of an `io::Error` is its content's source, so the content itself has to be asked for.
-    if let Some(cause) = error.get_ref().and_then(|inner| known(inner)) {
-        return Some(cause);
+    if let Some(inner) = error.get_ref() {
+        // HTTP/2 hands an error of TLS on as its text; the text is TLS's own.
+        let text = inner.to_string();
+        let alert = text.strip_prefix("received fatal alert: ").map(known_alert);
+        if let Some(cause) = known(inner).or(alert) {
+            return Some(cause);
+        }
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Some(Cause::Refused),
@@ -149,9 +176,27 @@ fn known_io(error: &io::Error) -> Option<Cause> {
     }
 }
 
+/// What an alert of the receiver means, by its name.
+fn known_alert(name: &str) -> Cause {
+    match name {
+        "CertificateRequired" => Cause::ClientCertificate("wants a client certificate"),
+        "BadCertificate"
+        | "UnsupportedCertificate"
+        | "CertificateRevoked"
+        | "CertificateExpired"
+        | "CertificateUnknown"
+        | "UnknownCA"
+        | "DecryptError"
+        | "AccessDenied" => Cause::ClientCertificate("did not accept the client certificate"),
+        _ => Cause::Handshake,
+    }
+}
+
 fn known_tls(error: &rustls::Error) -> Cause {
-    let rustls::Error::InvalidCertificate(reason) = error else {
-        return Cause::Handshake;
+    let reason = match error {
+        rustls::Error::InvalidCertificate(reason) => reason,
+        rustls::Error::AlertReceived(alert) => return known_alert(&format!("{alert:?}")),
+        _ => return Cause::Handshake,
     };
     Cause::Certificate(match reason {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "expired",
@@ -161,6 +206,8 @@ fn known_tls(error: &rustls::Error) -> Cause {
         CertificateError::BadSignature => "bad signature",
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => "wrong host",
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => "not for servers",
+        // What the verifier of this machine makes of the one before; the type is its own.
+        CertificateError::Other(other) if format!("{other:?}").contains("EkuError") => "not for servers",
         // A self-signed certificate that calls itself an authority, as many tools make them; the type is webpki's own.
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => "self-signed",
         _ => "not valid",

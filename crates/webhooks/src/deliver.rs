@@ -158,7 +158,13 @@ pub(crate) fn random(ambient: &Ambient) -> u64 {
 
 /// SonarQube's lines, which people's log searches know; the URL is masked, and what is no success is a warning.
 fn log(webhook: &Webhook, url: &str, attempt: &Attempt) {
-    if attempt.succeeded() && !tracing::enabled!(tracing::Level::DEBUG) {
+    // Whoever reads the log has to see that somebody could have read and changed the call on the way.
+    let loud = if webhook.options.skip_tls_verification && webhook.url.target().scheme() == "https" {
+        " | the certificate was NOT verified"
+    } else {
+        ""
+    };
+    if attempt.succeeded() && loud.is_empty() && !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
     let name: String = webhook
@@ -169,14 +175,18 @@ fn log(webhook: &Webhook, url: &str, attempt: &Attempt) {
     let time = attempt.duration_ms;
     match (attempt.http_status, &attempt.error) {
         (Some(status), _) if attempt.succeeded() => {
-            tracing::debug!("Sent webhook '{name}' | url={url} | time={time}ms | status={status}");
+            if loud.is_empty() {
+                tracing::debug!("Sent webhook '{name}' | url={url} | time={time}ms | status={status}");
+            } else {
+                tracing::warn!("Sent webhook '{name}' | url={url} | time={time}ms | status={status}{loud}");
+            }
         }
         (Some(status), _) => {
-            tracing::warn!("Failed to send webhook '{name}' | url={url} | time={time}ms | status={status}");
+            tracing::warn!("Failed to send webhook '{name}' | url={url} | time={time}ms | status={status}{loud}");
         }
         (None, error) => {
             let message = error.as_deref().unwrap_or("no answer");
-            tracing::warn!("Failed to send webhook '{name}' | url={url} | message={message}");
+            tracing::warn!("Failed to send webhook '{name}' | url={url} | message={message}{loud}");
         }
     }
 }

@@ -137,11 +137,15 @@ impl Guard {
     /// Checks a URL that a webhook is to get. A host that nobody knows just now is accepted, as SonarQube accepts
     /// it; it is checked again before every call. The caller asks only while `sonar.validateWebhooks` is on.
     pub async fn check_url_now(&self, url: &WebhookUrl) -> Result<(), GuardError> {
-        let target = url.target();
-        let Some(Host::Domain(name)) = target.host() else {
-            return self.check(&target);
+        self.check_resolved(&url.target(), LOOKUP_LIMIT).await
+    }
+
+    /// Checks a URL, with the addresses of its host as far as they become known within `limit`.
+    pub(crate) async fn check_resolved(&self, url: &url::Url, limit: Duration) -> Result<(), GuardError> {
+        let Some(Host::Domain(name)) = url.host() else {
+            return self.check(url);
         };
-        match tokio::time::timeout(LOOKUP_LIMIT, self.resolve(name, true)).await {
+        match tokio::time::timeout(limit, self.resolve(name, true)).await {
             Ok(Err(NoAddress::Guarded(refused))) => Err(refused),
             // Not known, or not known yet.
             Ok(Ok(_) | Err(NoAddress::Unresolved)) | Err(_) => Ok(()),

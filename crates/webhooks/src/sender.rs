@@ -1,12 +1,16 @@
 //! One call: a signed POST to a webhook's URL, with every limit that a hostile receiver makes necessary.
 //!
-//! Calls go straight to the receiver: proxies of the environment are not used, because a proxy would resolve the host
-//! itself, behind the guard's back.
+//! A call goes straight to the receiver, or through the proxy of the environment. A proxy resolves the host itself, so the
+//! guard looks at it before the proxy is asked, as far as its name is known here.
 
 mod client;
+mod connect;
+pub mod proxy;
+mod redirect;
 mod retry_after;
+pub mod tls;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -16,21 +20,22 @@ use gatehook_domain::id::DeliveryId;
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::webhook::{Attempt, EventKind, Webhook};
 use http::header::{
-    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT,
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT,
 };
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
-use rustls::ClientConfig;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::Url;
 
 use crate::cause::Cause;
-use crate::guard::{Guard, Resolver};
+use crate::guard::Guard;
 use crate::signature::sign;
-use client::Client;
+use client::{Clients, Way};
+use proxy::{Proxies, ProxyFailure};
 use retry_after::retry_after;
+use tls::TlsOptions;
 
 /// How long a receiver has to answer, from the first look-up of its name to the head of the last answer, a redirect
 /// included. SonarQube's documentation: "must respond within 10 seconds".
@@ -42,6 +47,10 @@ const BODY_TIME_LIMIT: Duration = Duration::from_secs(1);
 /// How soon a connection that was open already must break for the call to be made once more at once: the receiver closed
 /// it between two calls, and the second try opens a new one.
 const STALE_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a host is looked up before a proxy is asked for it. In a network whose only way out is a proxy, names of the
+/// outside may not be known at all; then the proxy's word counts.
+const LOOKUP_BEFORE_PROXY: Duration = Duration::from_secs(3);
 
 const PROJECT: HeaderName = HeaderName::from_static("x-sonarqube-project");
 const SIGNATURE: HeaderName = HeaderName::from_static("x-sonar-webhook-hmac-sha256");
@@ -58,15 +67,21 @@ pub struct SenderConfig {
     pub time_limit: Duration,
     /// Which addresses are not called.
     pub guard: Guard,
+    /// Which calls go through which proxy.
+    pub proxies: Proxies,
+    /// Who is trusted, and how this server proves who it is.
+    pub tls: Arc<TlsOptions>,
 }
 
 impl SenderConfig {
-    /// The limits of normal operation.
+    /// The limits of normal operation; no proxies, and the trust of this machine.
     pub fn new(version: &str, guard: Guard) -> Self {
         Self {
             version: version.to_owned(),
             time_limit: TIME_LIMIT,
             guard,
+            proxies: Proxies::none(),
+            tls: Arc::default(),
         }
     }
 }
@@ -115,13 +130,9 @@ pub struct Sent {
 pub struct Sender(Arc<Shared>);
 
 struct Shared {
-    /// Connects only to addresses that passed the guard. Its open connections are its own, so that none made while
-    /// the guard was off is used while it is on.
-    guarded: OnceLock<Client>,
-    /// Connects to every address.
-    unguarded: OnceLock<Client>,
-    tls: Arc<ClientConfig>,
+    clients: Clients,
     guard: Guard,
+    proxies: Proxies,
     user_agent: HeaderValue,
     time_limit: Duration,
     ambient: Ambient,
@@ -133,10 +144,13 @@ impl Sender {
         let user_agent = HeaderValue::from_str(&format!("Gatehook/{}", config.version))
             .map_err(|_| SenderError::Version(config.version.clone()))?;
         Ok(Self(Arc::new(Shared {
-            guarded: OnceLock::new(),
-            unguarded: OnceLock::new(),
-            tls: client::tls()?,
+            clients: Clients::new(
+                config.guard.clone(),
+                config.proxies.clone(),
+                config.tls.configs().map_err(SenderError::Tls)?,
+            ),
             guard: config.guard,
+            proxies: config.proxies,
             user_agent,
             time_limit: config.time_limit,
             ambient,
@@ -207,23 +221,28 @@ impl Sender {
         }
     }
 
-    /// The call and, if the receiver answers so, the one redirect that is followed. Like SonarQube it posts the same
-    /// bytes with the same headers to wherever the receiver points, after the guard has seen that too; but
-    /// credentials that came over TLS do not go on without it.
+    /// The call and, if the receiver answers so, the one redirect that is followed. It posts the same bytes to wherever the
+    /// receiver points, after the guard has seen that too. SonarQube sends everything on; here, another origin (scheme,
+    /// host or port) gets neither credentials nor signatures, and has to prove who it is whatever the webhook says.
     async fn exchange(&self, call: &Call, guarded: bool) -> Result<Response<Incoming>, Cause> {
         let url = &call.webhook.url;
         let mut headers = self.headers(call);
+        let mut way = Way {
+            guarded,
+            unverified: call.webhook.options.skip_tls_verification,
+        };
         let target = url.target();
-        let response = self.post(&target, headers.clone(), &call.body, guarded).await?;
-        if !is_followed(response.status()) {
+        let response = self.post(&target, headers.clone(), &call.body, way).await?;
+        if !redirect::is_followed(response.status()) {
             return Ok(response);
         }
-        let next = redirect_target(&target, &response).map_err(|how| how(url.masked()))?;
+        let next = redirect::target(&target, &response).map_err(|how| how(url.masked()))?;
         drop(response);
-        if target.scheme() == "https" && next.scheme() == "http" {
-            headers.remove(AUTHORIZATION);
+        if target.origin() != next.origin() {
+            redirect::keep_public(&mut headers);
+            way.unverified = false;
         }
-        self.post(&next, headers, &call.body, guarded).await
+        self.post(&next, headers, &call.body, way).await
     }
 
     async fn post(
@@ -231,25 +250,30 @@ impl Sender {
         target: &Url,
         headers: HeaderMap,
         body: &Bytes,
-        guarded: bool,
+        way: Way,
     ) -> Result<Response<Incoming>, Cause> {
-        if guarded {
-            self.0.guard.check(target)?;
-        }
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = Uri::try_from(target.as_str()).map_err(|_| Cause::Unspeakable)?;
         *request.headers_mut() = headers;
-        let answer = self.client(guarded).request(request).await;
-        answer.map_err(|error| Cause::of(&error))
-    }
-
-    fn client(&self, guarded: bool) -> &Client {
-        let kept = if guarded { &self.0.guarded } else { &self.0.unguarded };
-        kept.get_or_init(|| {
-            let guard = self.0.guard.clone();
-            client::client(Resolver { guard, vets: guarded }, &self.0.tls)
-        })
+        let proxy = self.0.proxies.of(request.uri());
+        if way.guarded {
+            self.0.guard.check(target)?;
+            if proxy.is_some() {
+                self.0.guard.check_resolved(target, LOOKUP_BEFORE_PROXY).await?;
+            }
+        }
+        // What goes to the receiver through a way of bytes is not for the proxy, and the other way round.
+        let forwarded = proxy.filter(|_| target.scheme() == "http");
+        if let Some(credentials) = forwarded.as_ref().and_then(|proxy| proxy.basic_auth()) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.clone());
+        }
+        let answer = self.0.clients.of(way).request(request).await;
+        let answer = answer.map_err(|error| Cause::of(&error))?;
+        if forwarded.is_some() && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(ProxyFailure::Credentials.into());
+        }
+        Ok(answer)
     }
 
     fn headers(&self, call: &Call) -> HeaderMap {
@@ -282,33 +306,6 @@ impl Sender {
         }
         headers
     }
-}
-
-/// The statuses whose redirect is followed with the same POST. 303 would turn it into a GET, so it is an answer.
-fn is_followed(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 307 | 308)
-}
-
-/// Where a redirect points, or the cause that is made of the webhook's masked URL.
-fn redirect_target(from: &Url, response: &Response<Incoming>) -> Result<Url, fn(String) -> Cause> {
-    let location = response
-        .headers()
-        .get(LOCATION)
-        .ok_or(Cause::RedirectWithoutLocation as fn(String) -> Cause)?;
-    let elsewhere = Cause::RedirectElsewhere as fn(String) -> Cause;
-    let mut target = location
-        .to_str()
-        .ok()
-        .and_then(|text| from.join(text).ok())
-        .ok_or(elsewhere)?;
-    if !matches!(target.scheme(), "http" | "https") {
-        return Err(elsewhere);
-    }
-    // A receiver must not choose the credentials of a call. Both setters only fail without a host.
-    target.set_username("").map_err(|()| elsewhere)?;
-    target.set_password(None).map_err(|()| elsewhere)?;
-    target.set_fragment(None);
-    Ok(target)
 }
 
 async fn drain(mut body: Incoming) {

@@ -1,11 +1,7 @@
 //! The HTTP clients that calls are made with: pooled connections, HTTP/1.1 and HTTP/2, and connections only to addresses
 //! that the guard let pass.
 
-use std::future::Future;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,14 +9,12 @@ use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt as _;
-use tower_service::Service;
 
-use super::SenderError;
-use crate::guard::{NoAddress, Resolver};
+use super::connect::Connector;
+use super::proxy::Proxies;
+use super::tls::Configs;
+use crate::guard::{Guard, Resolver};
 use crate::lanes::FLIGHTS;
 
 /// Connections kept open to one receiver between calls, and how long.
@@ -30,65 +24,79 @@ const IDLE_LIMIT: Duration = Duration::from_secs(30);
 const HEAD_LIMIT: usize = 64 * 1024;
 
 /// A pool of connections.
-pub(super) type Client = Pool<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
+pub(super) type Client = Pool<HttpsConnector<Connector>, Full<Bytes>>;
 
-/// A pool whose connections go where `resolver` leads.
-pub(super) fn client(resolver: Resolver, tls: &Arc<ClientConfig>) -> Client {
-    let mut tcp = HttpConnector::new_with_resolver(resolver);
-    // The connector above this one speaks TLS where the URL says so.
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls.as_ref().clone())
-        .https_or_http()
-        .enable_http1()
-        .enable_http2()
-        .wrap_connector(tcp);
-    Pool::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .timer(TokioTimer::new())
-        .pool_max_idle_per_host(IDLE_CONNECTIONS)
-        .pool_idle_timeout(IDLE_LIMIT)
-        .http1_max_buf_size(HEAD_LIMIT)
-        .http2_max_header_list_size(HEAD_LIMIT as u32)
-        .build(connector)
+/// What a connection has to be like to carry a call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    /// It leads to an address that passed the guard.
+    pub(super) guarded: bool,
+    /// Its receiver need not prove who it is.
+    pub(super) unverified: bool,
 }
 
-/// How receivers prove who they are: by the certificates that this machine trusts.
-pub(super) fn tls() -> Result<Arc<ClientConfig>, SenderError> {
-    let builder = || {
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(SenderError::Tls)
-    };
-    let config = match builder()?.with_platform_verifier() {
-        Ok(verified) => verified.with_no_client_auth(),
-        Err(error) => {
-            // A bare system has no certificates to trust. Receivers without TLS can be called all the same.
-            tracing::warn!(%error, "no trusted certificates were found: calls over https will fail");
-            builder()?
-                .with_root_certificates(RootCertStore::empty())
-                .with_no_client_auth()
+/// A pool for each way, so that no connection carries a call that it was not made for: none made while the guard was off
+/// is used while it is on, and none to an unknown receiver for one that has to be known.
+pub(super) struct Clients {
+    pools: [OnceLock<Client>; 4],
+    guard: Guard,
+    proxies: Proxies,
+    tls: Configs,
+}
+
+impl Clients {
+    pub(super) fn new(guard: Guard, proxies: Proxies, tls: Configs) -> Self {
+        Self {
+            pools: Default::default(),
+            guard,
+            proxies,
+            tls,
         }
-    };
-    Ok(Arc::new(config))
-}
-
-impl Service<Name> for Resolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = NoAddress;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, name: Name) -> Self::Future {
-        let resolver = self.clone();
-        Box::pin(async move {
-            let found = resolver.addresses(name.as_str()).await?;
-            let found: Vec<_> = found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
-            Ok(found.into_iter())
-        })
+    /// The pool for a way; made when it is wanted first, because few servers want more than one.
+    pub(super) fn of(&self, way: Way) -> &Client {
+        let place = usize::from(way.guarded) * 2 + usize::from(way.unverified);
+        self.pools[place].get_or_init(|| self.make(way))
+    }
+
+    fn make(&self, way: Way) -> Client {
+        let tls = if way.unverified {
+            &self.tls.unverified
+        } else {
+            &self.tls.verified
+        };
+        let connector = Connector {
+            direct: self.tcp(way.guarded),
+            to_proxy: HttpsConnectorBuilder::new()
+                .with_tls_config(self.tls.proxies.clone())
+                .https_or_http()
+                .enable_http1()
+                .wrap_connector(self.tcp(false)),
+            proxies: self.proxies.clone(),
+        };
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls.clone())
+            .https_or_http()
+            .enable_http1()
+            .enable_http2()
+            .wrap_connector(connector);
+        Pool::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .pool_idle_timeout(IDLE_LIMIT)
+            .http1_max_buf_size(HEAD_LIMIT)
+            .http2_max_header_list_size(HEAD_LIMIT as u32)
+            .build(connector)
+    }
+
+    fn tcp(&self, vets: bool) -> HttpConnector<Resolver> {
+        let guard = self.guard.clone();
+        let mut tcp = HttpConnector::new_with_resolver(Resolver { guard, vets });
+        // The connector above this one speaks TLS where the URL says so.
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp
     }
 }

@@ -29,7 +29,7 @@ impl House {
         let config = SenderConfig {
             version: "0".to_owned(),
             time_limit: Duration::from_millis(500),
-            guard,
+            ..SenderConfig::new("", guard)
         };
         let ambient = self.store().ambient().clone();
         let node = ambient.new_id();

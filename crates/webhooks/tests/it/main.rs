@@ -7,6 +7,12 @@ mod engine;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod redirects;
+#[cfg(test)]
 mod sender;
+#[cfg(test)]
+mod tls;

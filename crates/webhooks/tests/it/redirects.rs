@@ -1,0 +1,72 @@
+//! The one redirect that is followed, and what it takes along.
+
+use rstest::rstest;
+use secrecy::SecretString;
+
+use crate::receiver::{Answer, Receiver};
+use crate::sender::{BODY, call, call_with, outcome, sender};
+
+/// What another origin is not to have.
+const OWN: [&str; 2] = ["authorization", "x-sonar-webhook-hmac-sha256"];
+/// What tells the call, and is no secret.
+const PUBLIC: [&str; 6] = [
+    "content-type",
+    "user-agent",
+    "x-sonarqube-project",
+    "x-gatehook-delivery",
+    "x-gatehook-event",
+    "x-gatehook-attempt",
+];
+
+fn secret() -> SecretString {
+    "0123456789abcdef".into()
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_redirect_within_the_receiver_is_followed_once_with_the_same_post(#[values(301, 302, 307, 308)] status: u16) {
+    let answers = vec![
+        Answer::Head(status, "location: ../b?c=d#e".into()),
+        Answer::Head(302, "location: /again".into()),
+    ];
+    let receiver = Receiver::start(answers).await;
+    let url = format!("http://u:p@{}/a/x/", receiver.address);
+    let answer = outcome(&sender().send(&call_with(&url, Some(&secret())), false).await);
+    assert_eq!(answer, "302", "the second redirect is an answer");
+    let received = receiver.received();
+    assert_eq!(received.len(), 2);
+    let (first, second) = (&received[0], &received[1]);
+    assert_eq!(second.request, "POST /a/b?c=d");
+    assert_eq!(second.body, BODY);
+    for name in PUBLIC.iter().chain(&OWN) {
+        assert_eq!(first.headers[*name], second.headers[*name], "{name}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn another_origin_gets_the_call_without_credentials_and_signatures(#[values(301, 302, 307, 308)] status: u16) {
+    let target = Receiver::start(vec![Answer::Status(200)]).await;
+    // The same host with another port is another origin; and a receiver does not choose the credentials of a call.
+    let location = format!("location: http://evil:creds@{}/moved", target.address);
+    let receiver = Receiver::start(vec![Answer::Head(status, location)]).await;
+    let url = format!("http://u:p@{}/", receiver.address);
+    let answer = outcome(&sender().send(&call_with(&url, Some(&secret())), false).await);
+    assert_eq!(answer, "200");
+    let (first, second) = (&receiver.received()[0], &target.received()[0]);
+    assert_eq!((second.request.as_str(), second.body.as_slice()), ("POST /moved", BODY));
+    for name in PUBLIC {
+        assert_eq!(first.headers[name], second.headers[name], "{name}");
+    }
+    let allowed =
+        |name: &&String| !PUBLIC.contains(&name.as_str()) && !["host", "content-length"].contains(&name.as_str());
+    assert_eq!(second.headers.keys().filter(allowed).count(), 0, "{:?}", second.headers);
+    assert_eq!(second.headers["host"], target.address.to_string());
+}
+
+#[tokio::test]
+async fn see_other_is_an_answer() {
+    let receiver = Receiver::start(vec![Answer::Head(303, "location: /b".into())]).await;
+    assert_eq!(outcome(&sender().send(&call(&receiver.url("/a")), false).await), "303");
+    assert_eq!(receiver.received().len(), 1);
+}
