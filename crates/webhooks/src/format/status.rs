@@ -66,7 +66,7 @@ pub(super) fn gitlab(status: &GitLabStatus, message: &Message) -> Result<Rendere
         .as_ref()
         .filter(|branch| branch.kind != "PULL_REQUEST");
     if let Some(name) = branch.and_then(|branch| branch.name.as_deref())
-        && !name.is_empty()
+        && !name.trim().is_empty()
         && fit::units(name) <= MAX_GITLAB_TEXT
     {
         body["ref"] = json!(name);
