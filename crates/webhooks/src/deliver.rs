@@ -160,7 +160,7 @@ pub(crate) fn random(ambient: &Ambient) -> u64 {
 fn log(webhook: &Webhook, url: &str, attempt: &Attempt) {
     // Whoever reads the log has to see that somebody could have read and changed the call on the way.
     let loud = if webhook.options.skip_tls_verification && webhook.url.target().scheme() == "https" {
-        " | the certificate was NOT verified"
+        " | the certificate is NOT verified"
     } else {
         ""
     };

@@ -20,6 +20,9 @@ use crate::lanes::FLIGHTS;
 /// Connections kept open to one receiver between calls, and how long.
 const IDLE_CONNECTIONS: usize = FLIGHTS;
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
+/// How long all addresses of a host have together, so that one that never answers leaves time for the next one within the
+/// limit of the call.
+const CONNECT_LIMIT: Duration = Duration::from_secs(8);
 /// The most that is read of the head of an answer, in bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
 
@@ -97,6 +100,7 @@ impl Clients {
         // The connector above this one speaks TLS where the URL says so.
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_LIMIT));
         tcp
     }
 }

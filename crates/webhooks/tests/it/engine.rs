@@ -431,6 +431,18 @@ async fn credentials_and_secrets_reach_neither_the_log_nor_what_is_kept_of_a_cal
         )
         .await;
     house.set(WEBHOOK_RETRIES, "false").await;
+    let careless = house
+        .add_webhook("careless", "https://127.0.0.1:1/".to_owned(), false)
+        .await;
+    house
+        .store()
+        .write(move |tx| {
+            let mut webhook = webhook::by_id(tx, &careless)?.unwrap();
+            webhook.options.skip_tls_verification = true;
+            webhook::update(tx, &webhook)
+        })
+        .await
+        .unwrap();
     let engine = house.engine();
     for mark in ["sent", "redirected", "refused"] {
         house.happen(mark).await;
@@ -461,6 +473,9 @@ async fn credentials_and_secrets_reach_neither_the_log_nor_what_is_kept_of_a_cal
         "{log}"
     );
     assert!(kept.contains(&redirect));
+    let loud = "Failed to send webhook 'careless' | url=https://127.0.0.1:1/ | message=connection refused | the certificate \
+                is NOT verified";
+    assert!(log.contains(loud), "{log}");
 }
 
 #[tokio::test]

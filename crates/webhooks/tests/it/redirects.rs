@@ -1,5 +1,10 @@
 //! The one redirect that is followed, and what it takes along.
 
+use std::sync::Arc;
+
+use gatehook_domain::Timestamp;
+use gatehook_domain::webhook::{CustomHeader, PreviousSecret};
+use gatehook_webhooks::sender::Call;
 use rstest::rstest;
 use secrecy::SecretString;
 
@@ -18,8 +23,18 @@ const PUBLIC: [&str; 6] = [
     "x-gatehook-attempt",
 ];
 
-fn secret() -> SecretString {
-    "0123456789abcdef".into()
+/// A call with everything that only its receiver is to have.
+fn confidential(url: &str) -> Call {
+    let secret = SecretString::from("0123456789abcdef");
+    let mut call = call_with(url, Some(&secret));
+    let options = &mut Arc::make_mut(&mut call.webhook).options;
+    options.headers = vec![CustomHeader::parse("X-Api-Key", "hunter22").unwrap()];
+    options.standard_webhooks = true;
+    options.previous_secret = Some(PreviousSecret {
+        secret: "fedcba9876543210".into(),
+        valid_until: Timestamp::from_millis(i64::MAX),
+    });
+    call
 }
 
 #[rstest]
@@ -31,7 +46,7 @@ async fn a_redirect_within_the_receiver_is_followed_once_with_the_same_post(#[va
     ];
     let receiver = Receiver::start(answers).await;
     let url = format!("http://u:p@{}/a/x/", receiver.address);
-    let answer = outcome(&sender().send(&call_with(&url, Some(&secret())), false).await);
+    let answer = outcome(&sender().send(&confidential(&url), false).await);
     assert_eq!(answer, "302", "the second redirect is an answer");
     let received = receiver.received();
     assert_eq!(received.len(), 2);
@@ -51,7 +66,7 @@ async fn another_origin_gets_the_call_without_credentials_and_signatures(#[value
     let location = format!("location: http://evil:creds@{}/moved", target.address);
     let receiver = Receiver::start(vec![Answer::Head(status, location)]).await;
     let url = format!("http://u:p@{}/", receiver.address);
-    let answer = outcome(&sender().send(&call_with(&url, Some(&secret())), false).await);
+    let answer = outcome(&sender().send(&confidential(&url), false).await);
     assert_eq!(answer, "200");
     let (first, second) = (&receiver.received()[0], &target.received()[0]);
     assert_eq!((second.request.as_str(), second.body.as_slice()), ("POST /moved", BODY));
