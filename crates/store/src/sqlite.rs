@@ -8,7 +8,6 @@
 mod session;
 mod statements;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests;
 
 pub(crate) use session::engine_error;
