@@ -170,3 +170,70 @@ pub fn target(url: &Url, path: Option<&str>) -> Url {
     }
     target
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatehook_domain::webhook::{FormatKind, FormatParts};
+    use rstest::rstest;
+
+    fn format(kind: FormatKind) -> Format {
+        let is_status = matches!(kind, FormatKind::GitHubStatus | FormatKind::GitLabStatus);
+        let parts = FormatParts {
+            token: is_status.then(|| SecretString::from("hunter2")),
+            project: (kind == FormatKind::GitLabStatus).then(|| "acme/back/shop".to_owned()),
+            ..FormatParts::default()
+        };
+        Format::new(kind, parts).unwrap()
+    }
+
+    #[rstest]
+    #[case(FormatKind::Slack)]
+    #[case(FormatKind::MicrosoftTeams)]
+    #[case(FormatKind::Discord)]
+    #[case(FormatKind::Mattermost)]
+    #[case(FormatKind::GitHubStatus)]
+    #[case(FormatKind::GitLabStatus)]
+    fn a_failed_gate_looks_like_this(#[case] kind: FormatKind) {
+        let sample = &sample::ALL[0];
+        let rendered = render(&format(kind), sample.event, sample.payload.as_bytes()).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&rendered.body).unwrap();
+        insta::assert_snapshot!(
+            kind.as_str(),
+            format!("{}\n{body:#}", rendered.path.as_deref().unwrap_or("(no path)"))
+        );
+    }
+
+    #[test]
+    fn the_token_is_in_the_headers_of_a_call_and_nowhere_else() {
+        for (kind, name, value) in [
+            (FormatKind::GitHubStatus, "authorization", "Bearer hunter2"),
+            (FormatKind::GitLabStatus, "private-token", "hunter2"),
+        ] {
+            let format = format(kind);
+            let headers = headers(&format);
+            assert_eq!((headers[0].0.as_str(), headers[0].1.expose_secret()), (name, value));
+            let sample = &sample::ALL[0];
+            let rendered = render(&format, sample.event, sample.payload.as_bytes()).unwrap();
+            assert!(!format!("{rendered:?}{headers:?}{format:?}").contains("hunter2"));
+        }
+        assert!(headers(&format(FormatKind::Slack)).is_empty());
+    }
+
+    #[test]
+    fn a_path_stands_behind_the_one_of_the_url() {
+        let to = |url: &str, path: Option<&str>| target(&Url::parse(url).unwrap(), path).to_string();
+        assert_eq!(to("https://a.example/b?c=d", None), "https://a.example/b?c=d");
+        assert_eq!(
+            to("https://a.example/b/?c=d", Some("/e%2Ff")),
+            "https://a.example/b/e%2Ff?c=d"
+        );
+        assert_eq!(to("https://a.example", Some("/e")), "https://a.example/e");
+    }
+
+    #[test]
+    fn a_payload_that_is_none_is_told() {
+        let refused = render(&format(FormatKind::Slack), EventKind::GateChanged, b"{}").unwrap_err();
+        assert_eq!(refused, FormatError::Payload);
+    }
+}

@@ -1,7 +1,8 @@
 //! A message for a Mattermost incoming webhook: one attachment.
 //!
-//! Names are escaped for Mattermost's Markdown. Mentions work in attachments, too, and escaping does not stop them, so an
-//! invisible letter stands behind every `@` of a name: `@channel` then names nobody.
+//! Names are escaped for Mattermost's Markdown, which knows fewer escapes than others. What it has no escape for gets an
+//! invisible letter behind it: mentions work in attachments, too, and with that `@channel` names nobody, `:skull:` is no
+//! picture and a URL no link.
 
 use serde_json::{Value, json};
 
@@ -50,8 +51,11 @@ pub(super) fn body(message: &Message) -> Vec<u8> {
 }
 
 fn escaped(letter: char, out: &mut String) {
-    fit::markdown(letter, out);
-    if letter == '@' {
+    if "\\`*{}[]()#+-.!_>~|".contains(letter) {
+        out.push('\\');
+    }
+    out.push(letter);
+    if "@:<&".contains(letter) {
         out.push(NOTHING);
     }
 }

@@ -81,7 +81,7 @@ fn embed(embed: &Value) -> Result<(Vec<String>, usize), Refused> {
 }
 
 /// The lines as people see them; of formatting only a note of ours may be in italics.
-pub(super) fn shown(text: &str) -> Result<String, Refused> {
+fn shown(text: &str) -> Result<String, Refused> {
     let lines = text.lines().map(
         |line| match line.strip_prefix('*').and_then(|line| line.strip_suffix('*')) {
             Some(note) if line.starts_with("*This is a test") || line.starts_with("*Somebody changed") => {

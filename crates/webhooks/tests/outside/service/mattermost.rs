@@ -1,6 +1,5 @@
 //! Mattermost's incoming webhooks, by its documentation ("Incoming webhooks", "Message attachments").
 
-use super::discord::shown;
 use super::{Taken, posted};
 use crate::schema::{Refused, array, flag, json, link, object, text};
 use crate::stand_in::Called;
@@ -56,8 +55,7 @@ pub(crate) fn mattermost(call: &Called) -> Result<Taken, Refused> {
             length += text.encode_utf16().count();
         }
         for text in written {
-            // The letter that takes the meaning from an `@` is not seen.
-            seen.push(shown(text)?.replace("@\u{200b}", "@"));
+            seen.push(shown(text)?);
         }
         seen.push(fallback.replace("@\u{200b}", "@"));
     }
@@ -65,6 +63,45 @@ pub(crate) fn mattermost(call: &Called) -> Result<Taken, Refused> {
         return Err(format!("{length} characters in all"));
     }
     Ok(Taken { status: 200, seen })
+}
+
+/// What people see: an invisible letter is not seen, the few escapes are undone, and nothing else may have a meaning but a
+/// note of ours in italics.
+fn shown(text: &str) -> Result<String, Refused> {
+    let mut seen = Vec::new();
+    for line in text.lines() {
+        let is_note = line.starts_with("*This is a test") || line.starts_with("*Somebody changed");
+        let line = match line.strip_prefix('*').and_then(|line| line.strip_suffix('*')) {
+            Some(note) if is_note => note,
+            _ => line.strip_prefix("- ").unwrap_or(line),
+        };
+        seen.push(unformatted(line)?);
+    }
+    Ok(seen.join("\n"))
+}
+
+fn unformatted(line: &str) -> Result<String, Refused> {
+    let refused = |what: char| Err(format!("{what} has a meaning: {line:?}"));
+    let mut seen = String::new();
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => match letters.next() {
+                Some(next) if "\\`*{}[]()#+-.!_>~|".contains(next) => seen.push(next),
+                _ => return Err(format!("a backslash that is seen: {line:?}")),
+            },
+            '`' | '*' | '[' | ']' | '#' | '_' | '>' | '~' | '|' => return refused(letter),
+            // A colon before a space begins neither a picture nor the rest of a URL.
+            '@' | '<' | '&' | ':' => {
+                seen.push(letter);
+                if letters.next_if_eq(&'\u{200b}').is_none() && !(letter == ':' && letters.peek() == Some(&' ')) {
+                    return refused(letter);
+                }
+            }
+            _ => seen.push(letter),
+        }
+    }
+    Ok(seen)
 }
 
 /// Mentions are looked for in the text as it is written: an `@` with a letter, digit or mark of names behind it.
