@@ -75,6 +75,14 @@ pub(crate) async fn serve(settings: &Settings) -> Result<()> {
 impl Running {
     /// Starts everything; ready when it returns.
     pub(crate) async fn start(settings: &Settings, ambient: Ambient) -> Result<Self> {
+        // First what only reads, so that a mistake in it leaves nothing behind.
+        let guard = Guard::system(&ambient).always_allowing(settings.allowed_targets()?);
+        let sender_config = SenderConfig {
+            proxies: Proxies::of_variables(|name| std::env::var(name).ok())?,
+            tls: Arc::new(tls_options(settings)?),
+            ..SenderConfig::new(gatehook_server::VERSION, guard.clone())
+        };
+        let sender = Sender::new(sender_config, ambient.clone())?;
         let data_dir = settings.data_dir();
         make_private_folder(&data_dir)?;
         let node: NodeId = ambient.new_id();
@@ -99,13 +107,6 @@ impl Running {
             Some(url) => ServerUrl::new(url),
             None => ServerUrl::new(&default_url(address)),
         };
-        let guard = Guard::system(&ambient).always_allowing(settings.allowed_targets()?);
-        let sender_config = SenderConfig {
-            proxies: Proxies::of_variables(|name| std::env::var(name).ok())?,
-            tls: Arc::new(tls_options(settings)?),
-            ..SenderConfig::new(gatehook_server::VERSION, guard.clone())
-        };
-        let sender = Sender::new(sender_config, ambient.clone())?;
         let engine = Engine::start(store.clone(), sender, EngineConfig { node: node.clone() });
         let wake_engine = engine.waker();
         let on_event: OnEvent = {

@@ -58,6 +58,50 @@ fn a_mistake_in_the_configuration_is_said_before_anything_starts() {
 }
 
 #[test]
+fn what_calls_need_is_checked_before_anything_starts_and_without_telling_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let not_pem = folder.path().join("not.pem");
+    std::fs::write(&not_pem, "hunter2").unwrap();
+    let refused = |set_up: &dyn Fn(&mut std::process::Command)| {
+        let mut command = gatehook();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .current_dir(folder.path());
+        set_up(&mut command);
+        let (code, _, errors) = run(&mut command);
+        assert_eq!(code, 1, "{errors}");
+        assert!(!errors.contains("hunter2"), "{errors}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was made");
+        errors
+    };
+    let proxy = refused(&|command| {
+        command.env("HTTPS_PROXY", "socks5://me:hunter2@proxy.example:1080");
+    });
+    assert!(
+        proxy.contains("HTTPS_PROXY is not the http:// or https:// URL of a proxy"),
+        "{proxy}"
+    );
+    let missing = refused(&|command| {
+        command.args(["--webhook-ca-file", "missing.pem"]);
+    });
+    assert!(
+        missing.contains("cannot read webhook-ca-file 'missing.pem'"),
+        "{missing}"
+    );
+    let unreadable = refused(&|command| {
+        command.args(["--webhook-client-cert", "not.pem", "--webhook-client-key", "not.pem"]);
+    });
+    assert!(
+        unreadable.contains("there is no certificate in PEM form"),
+        "{unreadable}"
+    );
+    let target = refused(&|command| {
+        command.env("GATEHOOK_WEBHOOK_ALLOWED_TARGETS", "10.0.0.1/8");
+    });
+    assert!(target.contains("write 10.0.0.0/8 for the network"), "{target}");
+}
+
+#[test]
 fn the_version_is_the_products_own() {
     let (code, output, _) = run(gatehook().arg("--version"));
     assert_eq!(
