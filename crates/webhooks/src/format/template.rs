@@ -19,8 +19,9 @@ use super::{FormatError, MAX_RENDERED, Rendered, fit};
 const FUEL: u64 = 500_000;
 /// How deep macros may call each other and expressions may nest.
 const MAX_DEPTH: usize = 64;
-/// The longest path that a template makes, in bytes; servers refuse longer ones than about 8000.
-const MAX_PATH: usize = 2048;
+/// The longest path that a template makes, in bytes. Most servers refuse a request line of more than 8 KiB; the longest key
+/// and name of a branch there are fit in, percent-encoded in any script.
+const MAX_PATH: usize = 8000;
 /// The longest title that a template is given.
 const MAX_TITLE: usize = 500;
 /// The longest reason that an error gives.
@@ -174,7 +175,7 @@ fn checked_path(path: Vec<u8>) -> Result<String, &'static str> {
     let path = String::from_utf8(path).map_err(|_| "it is not UTF-8")?;
     let path = path.trim();
     if path.len() > MAX_PATH {
-        return Err("it is longer than 2048 bytes");
+        return Err("it is longer than 8000 bytes");
     }
     if !path.starts_with('/') || path.starts_with("//") {
         return Err("it does not begin with exactly one '/'");
@@ -209,11 +210,15 @@ fn is_dots(segment: &str) -> bool {
 fn variables(message: &Message, payload: &[u8]) -> Result<Value, FormatError> {
     let mut variables: Map<String, serde_json::Value> =
         serde_json::from_slice(payload).map_err(|_| FormatError::Payload)?;
-    for absent in ["taskId", "analysedAt", "revision", "branch", "qualityGate"] {
+    for absent in ["taskId", "analysedAt", "revision", "qualityGate"] {
         variables.entry(absent).or_insert(serde_json::Value::Null);
     }
-    if let Some(branch) = variables.get_mut("branch").and_then(serde_json::Value::as_object_mut) {
-        branch.entry("name").or_insert(serde_json::Value::Null);
+    // There is always a branch to ask for its name, though perhaps none that is known.
+    let branch = variables.entry("branch").or_insert_with(|| json!({}));
+    if let Some(branch) = branch.as_object_mut() {
+        for absent in ["name", "type", "isMain", "url"] {
+            branch.entry(absent).or_insert(serde_json::Value::Null);
+        }
     }
     let conditions = variables
         .get_mut("qualityGate")

@@ -111,7 +111,7 @@ fn payload(names: &Names, conditions: usize) -> Value {
         .map(|(number, metric)| {
             json!({
                 // A gate made by a newer version may have metrics that this one does not know.
-                "metric": if number % 7 == 3 { names.key.clone() } else { metric.key.to_owned() },
+                "metric": if number % 7 == 0 { names.key.clone() } else { metric.key.to_owned() },
                 "operator": if number % 2 == 0 { "GREATER_THAN" } else { "LESS_THAN" },
                 "value": if number % 5 == 4 { names.gate.clone() } else { number.to_string() },
                 "status": "ERROR",

@@ -3,6 +3,7 @@
 mod discord;
 mod github;
 mod gitlab;
+pub(crate) mod hub;
 mod mattermost;
 mod slack;
 mod teams;
@@ -10,6 +11,7 @@ mod teams;
 pub(crate) use discord::discord;
 pub(crate) use github::github;
 pub(crate) use gitlab::gitlab;
+pub(crate) use hub::hub;
 pub(crate) use mattermost::mattermost;
 pub(crate) use slack::slack;
 pub(crate) use teams::teams;

@@ -163,7 +163,7 @@ fn a_path_that_leads_elsewhere_is_refused() {
         ("/a\nb", "character that paths do not have"),
         ("/{{ '?x=\\r\\n' | safe }}", "character that paths do not have"),
         ("/%zz", "two hexadecimal digits"),
-        ("/{{ 'x' * 2048 }}", "longer than 2048 bytes"),
+        ("/{{ 'x' * 8000 }}", "longer than 8000 bytes"),
     ];
     for (source, expected) in cases {
         let told = refused(&template("x", "text/plain", Some(source)));
