@@ -22,5 +22,7 @@ pub const MULTI_QUALITY_MODE: &str = "sonar.multi-quality-mode.enabled";
 pub const WEBHOOK_RETRIES: &str = "gatehook.webhooks.retries";
 /// `gatehook.webhooks.retrySchedule`: the pauses after the first attempt of a webhook call, the second, and so on.
 pub const WEBHOOK_RETRY_SCHEDULE: &str = "gatehook.webhooks.retrySchedule";
+/// `gatehook.webhooks.maxPerSecond`: how many calls to one webhook begin in a second at most; 0 is no limit.
+pub const WEBHOOK_RATE: &str = "gatehook.webhooks.maxPerSecond";
 /// `gatehook.webhooks.allowedTargets`: inner addresses, networks and hosts that webhooks may call while the guard is on.
 pub const WEBHOOK_ALLOWED_TARGETS: &str = "gatehook.webhooks.allowedTargets";

@@ -216,6 +216,24 @@ pub(crate) fn hashed(ambient: &Ambient, password: &SecretString) -> Result<Strin
         .map_err(|error| ApiError::unknown(format!("a password cannot be hashed: {error}")))
 }
 
+/// A hash like those of [`hashed`] that no password has: what would come out of the hashing is made up, so that a start does
+/// not have to hash anything. Checking a password against it takes as long as against any other.
+fn nobodys_hash(ambient: &Ambient) -> String {
+    let (mut salt, mut output) = ([0_u8; 16], [0_u8; argon2::Params::DEFAULT_OUTPUT_LEN]);
+    ambient.fill(&mut salt);
+    ambient.fill(&mut output);
+    let params = argon2::Params::default();
+    let text = base64::engine::general_purpose::STANDARD_NO_PAD;
+    format!(
+        "$argon2id$v=19$m={},t={},p={}${}${}",
+        params.m_cost(),
+        params.t_cost(),
+        params.p_cost(),
+        text.encode(salt),
+        text.encode(output)
+    )
+}
+
 /// Whether a password is the one of a hash. Takes long and much memory; the caller holds a slot.
 async fn verify(password: SecretString, hash: String) -> Result<bool, ApiError> {
     tokio::task::spawn_blocking(move || {
@@ -241,12 +259,11 @@ impl Gatekeeper {
     pub(crate) fn new(ambient: &Ambient, admin_token: Option<&SecretString>) -> Self {
         let mut key = [0_u8; 32];
         ambient.fill(&mut key);
-        let nobody = SecretString::from(ambient.random_hex(16));
         Self {
             admin_token_hash: admin_token
                 .filter(|text| !text.expose_secret().is_empty())
                 .map(token_hash),
-            nobodys_hash: hashed(ambient, &nobody).unwrap_or_default(),
+            nobodys_hash: nobodys_hash(ambient),
             key,
             slots: Semaphore::new(VERIFICATIONS_AT_ONCE),
             right: Mutex::default(),
@@ -340,5 +357,26 @@ mod tests {
         assert_eq!(shown("Basic dQ=="), "unreadable");
         assert_eq!(shown("Bearer"), "unreadable");
         assert_eq!(shown("Digest x"), "nothing");
+    }
+
+    #[test]
+    fn checking_nobodys_password_costs_what_checking_anybodys_does() {
+        let ambient = Ambient::new(
+            std::sync::Arc::new(gatehook_domain::ambient::ManualClock::new(Timestamp::from_millis(0))),
+            std::sync::Arc::new(gatehook_domain::ambient::SeededEntropy::new(1)),
+        );
+        let password = SecretString::from("a password");
+        let (real, made_up) = (hashed(&ambient, &password).unwrap(), nobodys_hash(&ambient));
+        let how = |hash: &str| hash.split('$').take(4).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(how(&real), how(&made_up));
+        assert_eq!(real.len(), made_up.len());
+        let check = |hash: &str| Argon2::default().verify_password(b"a password", hash);
+        assert!(check(&real).is_ok());
+        // Wrong, not malformed: that would cost nothing.
+        assert!(
+            matches!(check(&made_up), Err(argon2::password_hash::Error::PasswordInvalid)),
+            "{:?}",
+            check(&made_up)
+        );
     }
 }

@@ -122,6 +122,13 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         form: Form::Schedule,
         default: Some(RetrySchedule::DEFAULT),
     },
+    Definition {
+        key: setting::WEBHOOK_RATE,
+        name: "Webhook calls in a second",
+        description: "How many calls to one webhook begin in a second at most; the others wait. 0 is no limit.",
+        form: Form::Number,
+        default: Some("0"),
+    },
 ];
 
 /// The definition of a key.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gatehook_domain::Ambient;
-use gatehook_domain::setting::{VALIDATE_WEBHOOKS, WEBHOOK_ALLOWED_TARGETS, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE};
+use gatehook_domain::setting::{
+    VALIDATE_WEBHOOKS, WEBHOOK_ALLOWED_TARGETS, WEBHOOK_RATE, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE,
+};
 use gatehook_domain::webhook::{Attempt, Event, RetrySchedule, Webhook};
 use gatehook_store::delivery::{Claimed, Completion};
 use gatehook_store::{StoreError, Tx, setting};
@@ -28,6 +30,8 @@ pub(crate) struct Rules {
     pub(crate) allowed_targets: Option<String>,
     retries: bool,
     schedule: RetrySchedule,
+    /// At most so many calls to one webhook begin in a second; 0 is no limit.
+    pub(crate) rate: u32,
 }
 
 /// A delivery that is this node's to make, and what holds for it.
@@ -65,6 +69,9 @@ impl Rules {
             schedule: schedule
                 .and_then(|text| RetrySchedule::parse(&text).ok())
                 .unwrap_or_default(),
+            rate: setting::get(tx, WEBHOOK_RATE, None)?
+                .and_then(|text| text.trim().parse().ok())
+                .unwrap_or(0),
         })
     }
 
@@ -116,7 +123,7 @@ impl Due {
             &schedule,
             sent.retry_after,
             ambient.now(),
-            random(ambient),
+            chance(ambient, ending),
         );
         Landed {
             completion: Completion {
@@ -146,6 +153,15 @@ impl Due {
             retry_after: None,
         };
         self.landed(sent, ambient)
+    }
+}
+
+/// Any number for a pause, where an ending may lead to one: asking for it costs a call of the system.
+fn chance(ambient: &Ambient, ending: Ending) -> u64 {
+    if ending == Ending::Transient {
+        random(ambient)
+    } else {
+        0
     }
 }
 

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::counters::Counters;
 use crate::deliver::{Due, Landed, deliver, random};
+use crate::lanes::Pace;
 use crate::ledger::{Ends, Haul, Ledger};
 use crate::purge::purge_hourly;
 use crate::scheduler::{Incoming, Scheduler};
@@ -34,7 +35,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(10);
 /// What is left over of a call after its time limit: the rest of the body, and the end written down.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 /// So many ends are worth a transaction at once; fewer wait a moment for more.
-const WORTHWHILE: usize = 32;
+const WORTHWHILE: usize = 64;
 /// That moment.
 const MOMENT: Duration = Duration::from_millis(3);
 /// How often the ends of calls are tried to be written down while the engine stops; then they are left to the lease.
@@ -231,6 +232,7 @@ impl Running {
         self.after = taken.last;
         self.sender.guard().allow(rules.allowed_targets.as_deref());
         let rules = Arc::new(rules);
+        self.scheduler.limit_rate(rules.rate);
         let incoming = taken
             .claimed
             .into_iter()
@@ -287,9 +289,14 @@ impl Running {
         let Landed { completion, pace } = landed.unwrap_or_else(|| due.crashed(&self.ambient));
         let now = (Instant::now(), self.ambient.now());
         self.ledger.drops(due.claimed.event.payload.len());
+        // Only a failure leads to a pause, and asking for chance costs a call of the system.
+        let chance = match pace {
+            Pace::Failed { .. } => random(&self.ambient),
+            Pace::Quick | Pace::Slow => 0,
+        };
         let back = self
             .scheduler
-            .ended(&completion.webhook, thread.as_ref(), pace, now, random(&self.ambient));
+            .ended(&completion.webhook, thread.as_ref(), pace, now, chance);
         self.ledger.gives_back(back, &mut self.ends);
         if self.ends.completions.is_empty() {
             self.gather_until = now.0 + MOMENT;

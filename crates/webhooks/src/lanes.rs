@@ -25,6 +25,8 @@ const FIRST_WINDOW: usize = 4;
 /// How many deliveries to a destination that answers quickly are held at most: enough that claiming more takes no longer
 /// than sending these.
 const WIDEST_WINDOW: usize = 128;
+/// How far ahead of its rate a destination's calls may be: timers are no finer than this.
+const AHEAD: Duration = Duration::from_millis(10);
 /// Lanes that are remembered. Those of idle destinations are forgotten when there are more.
 const REMEMBERED: usize = 4_096;
 
@@ -50,6 +52,8 @@ pub(crate) struct Lanes<K, N, T> {
     pushed: u64,
     /// How many claims have begun.
     claims: u64,
+    /// The time from one call to a destination to the next at its highest rate; none where the rate is not limited.
+    spacing: Option<Duration>,
     /// How many deliveries destinations in trouble may hold together.
     troubled_share: usize,
 }
@@ -68,6 +72,8 @@ struct Lane<N, T> {
     returning: usize,
     /// During or after which claim something went back last. What that claim brings may be newer, too.
     gave_back: Option<u64>,
+    /// Until when the calls that have begun use up its rate.
+    used_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -126,6 +132,7 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
             breaker,
             returning: 0,
             gave_back: None,
+            used_until: None,
         }
     }
 
@@ -152,6 +159,13 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
             Some(thread) if thread.flying > 0 => thread.last_began + HEAD_START,
             _ => now,
         }
+    }
+
+    /// When its rate lets a call begin.
+    fn rate_lets(&self, now: Instant) -> Instant {
+        self.used_until
+            .and_then(|until| until.checked_sub(AHEAD))
+            .map_or(now, |at| at.max(now))
     }
 
     fn landed(&mut self, thread: Option<&N>) {
@@ -202,7 +216,19 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
             held_again: 0,
             pushed: 0,
             claims: 0,
+            spacing: None,
             troubled_share,
+        }
+    }
+
+    /// Limits how many calls to one destination begin in a second; 0 is no limit.
+    pub(crate) fn limit_rate(&mut self, per_second: u32) {
+        let spacing = (per_second > 0).then(|| Duration::from_secs(1) / per_second);
+        if self.spacing != spacing {
+            self.spacing = spacing;
+            for lane in self.by_key.values_mut() {
+                lane.used_until = None;
+            }
         }
     }
 
@@ -287,13 +313,13 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
     /// Takes those whose call begins now, in the order in which they were claimed.
     pub(crate) fn begin(&mut self, now: Instant) -> Vec<Begun<N, T>> {
         let mut begun = Vec::new();
-        let by_key = &mut self.by_key;
+        let (by_key, spacing) = (&mut self.by_key, self.spacing);
         self.waiting.retain(|key| {
             let Some(lane) = by_key.get_mut(key) else {
                 return false;
             };
             let mut next = 0;
-            while lane.flying < lane.flights() && next < lane.waiting.len() {
+            while lane.flying < lane.flights() && next < lane.waiting.len() && lane.rate_lets(now) <= now {
                 let thread = lane.waiting[next].thread.clone();
                 if lane.may_begin(thread.as_ref(), now) > now {
                     next += 1;
@@ -303,6 +329,9 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
                     break;
                 };
                 lane.flying += 1;
+                if let Some(spacing) = spacing {
+                    lane.used_until = Some(lane.used_until.map_or(now, |until| until.max(now)) + spacing);
+                }
                 if let Some(thread) = thread.clone() {
                     let thread = lane.threads.entry(thread).or_insert(Thread {
                         flying: 0,
@@ -333,9 +362,10 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
             .filter_map(|key| self.by_key.get(key))
             .filter(|lane| lane.flying < lane.flights())
             .flat_map(|lane| {
+                let at = lane.rate_lets(now);
                 lane.waiting
                     .iter()
-                    .map(|waiting| lane.may_begin(waiting.thread.as_ref(), now))
+                    .map(move |waiting| lane.may_begin(waiting.thread.as_ref(), now).max(at))
             })
             .min()
     }
@@ -543,6 +573,33 @@ mod tests {
         lanes.returned(&"a");
         lanes.claim(CLOCK);
         assert_eq!(lanes.push(&"a", 0, Some(1), 3, CLOCK), Ok(()));
+    }
+
+    #[test]
+    fn a_destination_gets_no_more_calls_in_a_second_than_it_may_and_others_are_not_held_up() {
+        let mut lanes = Small::new(100);
+        let start = Instant::now();
+        lanes.limit_rate(50);
+        let (mut now, mut begun_a) = (start, 0);
+        lanes.push(&"b", 0, None, 0, CLOCK).unwrap();
+        while now < start + Duration::from_secs(1) {
+            while lanes.push(&"a", 0, None, 1, CLOCK).is_ok() {}
+            lanes.by_key.get_mut("a").unwrap().returning = 0;
+            lanes.by_key.get_mut("a").unwrap().gave_back = None;
+            for begun in lanes.begin(now) {
+                assert!(begun.delivery == 1 || now == start);
+                if begun.delivery == 1 {
+                    begun_a += 1;
+                    assert!(end(&mut lanes, "a", None, Pace::Quick).is_empty());
+                }
+            }
+            let next = lanes.next_begin(now).unwrap();
+            assert!(next > now, "it would be asked again at once, for ever");
+            now = next;
+        }
+        assert!((49..=51).contains(&begun_a), "{begun_a}");
+        lanes.limit_rate(0);
+        assert_eq!(lanes.next_begin(now), Some(now));
     }
 
     #[test]

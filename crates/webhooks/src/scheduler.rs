@@ -16,7 +16,7 @@ const TROUBLED: usize = HELD / 2;
 /// How many of them may be no first attempts.
 const AGAIN: usize = HELD / 2;
 /// So many calls that have ended since the last claim are worth another one at once; for fewer it waits a moment for more.
-const WORTHWHILE: usize = HELD / 8;
+const WORTHWHILE: usize = HELD / 4;
 /// That moment.
 const MOMENT: Duration = Duration::from_millis(5);
 /// The longest time between two looks for due deliveries; those of a dead node are found by it.
@@ -84,6 +84,11 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Scheduler<K, N, T> {
     /// Says whether what is held is so large that nothing more may be claimed, however many places are free.
     pub(crate) fn is_heavy(&mut self, heavy: bool) {
         self.heavy = heavy;
+    }
+
+    /// Limits how many calls to one destination begin in a second; 0 is no limit.
+    pub(crate) fn limit_rate(&mut self, per_second: u32) {
+        self.lanes.limit_rate(per_second);
     }
 
     /// Something may be due.
