@@ -61,6 +61,9 @@ pub enum Cause {
     /// A redirect to something that cannot be called. Holds the masked URL of the webhook.
     #[error("Unsupported protocol in redirect of {0}")]
     RedirectElsewhere(String),
+    /// The webhook's format could make nothing of the event.
+    #[error("the webhook's format could make nothing of this event")]
+    NothingToSend,
     /// The URL holds something that requests cannot carry.
     #[error("the URL cannot be called")]
     Unspeakable,

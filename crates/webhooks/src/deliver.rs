@@ -9,7 +9,7 @@ use gatehook_domain::Ambient;
 use gatehook_domain::setting::{
     VALIDATE_WEBHOOKS, WEBHOOK_ALLOWED_TARGETS, WEBHOOK_RATE, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE,
 };
-use gatehook_domain::webhook::{Attempt, Event, RetrySchedule, Webhook};
+use gatehook_domain::webhook::{Attempt, RetrySchedule, Webhook};
 use gatehook_store::delivery::{Claimed, Completion};
 use gatehook_store::{StoreError, Tx, setting};
 
@@ -48,12 +48,12 @@ pub(crate) struct Landed {
     pub(crate) pace: Pace,
 }
 
-/// The bytes of an event's payload, shared by the calls about it.
-struct Payload(Arc<Event>);
+/// The bytes of a call's body, shared with what was claimed.
+struct Body(Arc<Due>);
 
-impl AsRef<[u8]> for Payload {
+impl AsRef<[u8]> for Body {
     fn as_ref(&self) -> &[u8] {
-        &self.0.payload
+        self.0.body()
     }
 }
 
@@ -88,19 +88,31 @@ impl Rules {
 /// Makes one call and decides what comes next.
 pub(crate) async fn deliver(sender: Sender, ambient: Ambient, due: Arc<Due>, warm: bool) -> Landed {
     let claimed = &due.claimed;
+    if due.body().is_empty() {
+        return due.without_call(Cause::NothingToSend, &ambient);
+    }
     let call = Call {
         webhook: Arc::clone(&claimed.webhook),
         project_key: claimed.event.project_key.clone(),
         kind: claimed.event.kind,
         delivery: claimed.id.clone(),
         number: claimed.number,
-        body: Bytes::from_owner(Payload(Arc::clone(&claimed.event))),
+        body: Bytes::from_owner(Body(Arc::clone(&due))),
+        path: claimed.rendered.as_ref().and_then(|rendered| rendered.path.clone()),
     };
     let sent = sender.call(&call, due.rules.guarded, warm).await;
     due.landed(sent, &ambient)
 }
 
 impl Due {
+    /// What is sent: the event's payload, unless the webhook has another format. Empty when that could make nothing of it.
+    pub(crate) fn body(&self) -> &[u8] {
+        match &self.claimed.rendered {
+            Some(rendered) => &rendered.body,
+            None => &self.claimed.event.payload,
+        }
+    }
+
     /// What comes of the attempt.
     fn landed(&self, sent: Sent, ambient: &Ambient) -> Landed {
         let Claimed { webhook, .. } = &self.claimed;
@@ -139,7 +151,11 @@ impl Due {
 
     /// What comes of an attempt that nothing is known of: the program failed at it.
     pub(crate) fn crashed(&self, ambient: &Ambient) -> Landed {
-        let cause = Cause::Other;
+        self.without_call(Cause::Other, ambient)
+    }
+
+    /// What comes of an attempt in which no call was made.
+    fn without_call(&self, cause: Cause, ambient: &Ambient) -> Landed {
         let attempt = Attempt {
             number: self.claimed.number,
             at: ambient.now(),

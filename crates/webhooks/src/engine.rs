@@ -288,7 +288,7 @@ impl Running {
         };
         let Landed { completion, pace } = landed.unwrap_or_else(|| due.crashed(&self.ambient));
         let now = (Instant::now(), self.ambient.now());
-        self.ledger.drops(due.claimed.event.payload.len());
+        self.ledger.drops(due.body().len());
         // Only a failure leads to a pause, and asking for chance costs a call of the system.
         let chance = match pace {
             Pace::Failed { .. } => random(&self.ambient),

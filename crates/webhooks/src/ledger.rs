@@ -115,7 +115,7 @@ impl Ledger {
 
     /// A delivery was claimed.
     pub(crate) fn takes(&mut self, due: &Due) {
-        self.bytes += due.claimed.event.payload.len();
+        self.bytes += due.body().len();
         if self.node.is_none() {
             Arc::make_mut(&mut self.held)
                 .entry(due.claimed.webhook.id.clone())
@@ -132,7 +132,7 @@ impl Ledger {
     /// Deliveries that were claimed and are not sent.
     pub(crate) fn gives_back(&mut self, dues: Vec<Due>, ends: &mut Ends) {
         for due in dues {
-            self.drops(due.claimed.event.payload.len());
+            self.drops(due.body().len());
             ends.back.push((due.claimed.webhook.id.clone(), due.claimed.id));
         }
     }

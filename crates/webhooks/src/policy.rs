@@ -41,6 +41,7 @@ impl Ending {
                     Cause::Guarded(GuardError::Forbidden(_))
                     | Cause::RedirectWithoutLocation(_)
                     | Cause::RedirectElsewhere(_)
+                    | Cause::NothingToSend
                     | Cause::Unspeakable,
                 ),
             ) => Self::Refused,
@@ -107,6 +108,7 @@ mod tests {
     #[case(None, Some(Cause::Guarded(GuardError::OwnAddressesUnknown)), Ending::Transient)]
     #[case(None, Some(Cause::RedirectWithoutLocation(String::new())), Ending::Refused)]
     #[case(None, Some(Cause::Unspeakable), Ending::Refused)]
+    #[case(None, Some(Cause::NothingToSend), Ending::Refused)]
     fn what_may_arrive_later_is_tried_again(
         #[case] status: Option<u16>,
         #[case] cause: Option<Cause>,

@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use gatehook_domain::Ambient;
 use gatehook_domain::id::DeliveryId;
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::webhook::{Attempt, EventKind, Webhook};
+use gatehook_domain::{Ambient, Timestamp};
 use http::header::{
     AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT,
 };
@@ -30,8 +30,9 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::cause::Cause;
+use crate::format;
 use crate::guard::Guard;
-use crate::signature::sign;
+use crate::signature::{self, Signed};
 use client::{Clients, Way};
 use proxy::{Proxies, ProxyFailure};
 use retry_after::retry_after;
@@ -53,7 +54,6 @@ const STALE_WITHIN: Duration = Duration::from_secs(1);
 const LOOKUP_BEFORE_PROXY: Duration = Duration::from_secs(3);
 
 const PROJECT: HeaderName = HeaderName::from_static("x-sonarqube-project");
-const SIGNATURE: HeaderName = HeaderName::from_static("x-sonar-webhook-hmac-sha256");
 const DELIVERY: HeaderName = HeaderName::from_static("x-gatehook-delivery");
 const KIND: HeaderName = HeaderName::from_static("x-gatehook-event");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-gatehook-attempt");
@@ -112,6 +112,8 @@ pub struct Call {
     pub number: i64,
     /// The body.
     pub body: Bytes,
+    /// What is added to the path of the webhook's URL.
+    pub path: Option<String>,
 }
 
 /// What came of a call.
@@ -226,12 +228,12 @@ impl Sender {
     /// host or port) gets neither credentials nor signatures, and has to prove who it is whatever the webhook says.
     async fn exchange(&self, call: &Call, guarded: bool) -> Result<Response<Incoming>, Cause> {
         let url = &call.webhook.url;
-        let mut headers = self.headers(call);
+        let mut headers = self.headers(call, self.0.ambient.now());
         let mut way = Way {
             guarded,
             unverified: call.webhook.options.skip_tls_verification,
         };
-        let target = url.target();
+        let target = format::target(&url.target(), call.path.as_deref());
         let response = self.post(&target, headers.clone(), &call.body, way).await?;
         if !redirect::is_followed(response.status()) {
             return Ok(response);
@@ -276,33 +278,50 @@ impl Sender {
         Ok(answer)
     }
 
-    fn headers(&self, call: &Call) -> HeaderMap {
+    fn headers(&self, call: &Call, now: Timestamp) -> HeaderMap {
+        let Webhook {
+            url, secret, options, ..
+        } = call.webhook.as_ref();
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/json; charset=utf-8"),
-        );
         headers.insert(USER_AGENT, self.0.user_agent.clone());
         headers.insert(KIND, HeaderValue::from_static(call.kind.as_str()));
         headers.insert(ATTEMPT, HeaderValue::from(call.number));
         let mut put = |name: HeaderName, text: &str, sensitive: bool| {
-            // None of the texts can hold a character that headers do not have: keys, ids and words are plain ASCII.
+            // None of the texts can hold a character that headers do not have: keys, ids and words are plain ASCII, and
+            // what people chose was checked when they did.
             if let Ok(mut value) = HeaderValue::from_str(text) {
                 value.set_sensitive(sensitive);
                 headers.insert(name, value);
             }
         };
+        put(CONTENT_TYPE, format::content_type(&options.format), false);
         if let Some(key) = &call.project_key {
             put(PROJECT, key.as_str(), false);
         }
         put(DELIVERY, call.delivery.as_str(), false);
-        if let Some(secret) = &call.webhook.secret {
-            put(SIGNATURE, &sign(secret, &call.body), false);
+        let signed = Signed {
+            secret: secret.as_ref(),
+            previous: options.previous_secret_at(now),
+            standard: options.standard_webhooks,
+            delivery: call.delivery.as_str(),
+            unix_seconds: now.as_millis().div_euclid(1000),
+            body: &call.body,
+        };
+        for (name, text) in signature::headers(&signed) {
+            put(name, &text, false);
         }
-        if let Some((user, password)) = call.webhook.url.credentials() {
+        if let Some((user, password)) = url.credentials() {
             let pair = format!("{user}:{}", password.expose_secret());
             let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
             put(AUTHORIZATION, &format!("Basic {encoded}"), true);
+        }
+        for (name, value) in format::headers(&options.format) {
+            put(name, value.expose_secret(), true);
+        }
+        for own in &options.headers {
+            if let Ok(name) = HeaderName::try_from(own.name()) {
+                put(name, own.expose(), true);
+            }
         }
         headers
     }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use gatehook_domain::Timestamp;
 use gatehook_domain::id::{DeliveryId, EventId, NodeId, WebhookId};
-use gatehook_domain::webhook::{Event, Webhook};
+use gatehook_domain::webhook::{Event, Rendered, Webhook};
 
 use self::statements::{due_hooks, due_text, expire_text, lease_text};
-use super::read_event;
+use super::{read_event, read_rendered};
 use crate::error::StoreError;
 use crate::params;
 use crate::sql::{LIST, Sql};
@@ -70,6 +70,8 @@ pub struct Claimed {
     pub first: bool,
     /// What the delivery shows as its URL.
     pub shown_url: String,
+    /// What it sends in the place of the event's payload, if its webhook has another format.
+    pub rendered: Option<Rendered>,
     /// What happened.
     pub event: Arc<Event>,
     /// Whom it goes to, as it is now.
@@ -141,6 +143,7 @@ struct Owed {
     number: i64,
     earlier: i64,
     shown_url: String,
+    rendered: Option<Rendered>,
 }
 
 struct Taking<'a, 'c> {
@@ -289,7 +292,10 @@ impl Taking<'_, '_> {
         let sizes = sizes(tx, &owed)?;
         let mut bytes = 0;
         let fits = owed.iter().take_while(|owed| {
-            let size = sizes.get(&owed.event).copied().unwrap_or(0);
+            let size = match &owed.rendered {
+                Some(rendered) => rendered.body.len(),
+                None => sizes.get(&owed.event).copied().unwrap_or(0),
+            };
             let fits = bytes == 0 || size <= self.claim.bytes.saturating_sub(bytes);
             bytes = bytes.saturating_add(size);
             fits
@@ -315,6 +321,7 @@ impl Taking<'_, '_> {
                 number_of_round: owed.number - owed.earlier,
                 first: owed.class == Class::First,
                 shown_url: owed.shown_url,
+                rendered: owed.rendered,
             })
         });
         Ok(Taken {
@@ -325,7 +332,7 @@ impl Taking<'_, '_> {
     }
 }
 
-/// Reads `id, event_id, due_at, number, earlier_attempts, url`.
+/// Reads `id, event_id, due_at, number, earlier_attempts, url, body, path`.
 fn read_owed(row: &Row, webhook: &WebhookId, class: Class) -> Result<Owed, StoreError> {
     Ok(Owed {
         id: row.get(0)?,
@@ -336,6 +343,7 @@ fn read_owed(row: &Row, webhook: &WebhookId, class: Class) -> Result<Owed, Store
         number: row.get(3)?,
         earlier: row.get(4)?,
         shown_url: row.get(5)?,
+        rendered: read_rendered(row, 6)?,
     })
 }
 

@@ -77,7 +77,15 @@ fn a_claim_brings_the_event_and_the_webhook_as_it_is_now(tx: &mut Tx<'_>) -> Don
         ..hook.clone()
     };
     webhook::update(tx, &moved)?;
+    let own = Rendered {
+        body: b"gate red".to_vec(),
+        path: Some("/statuses/1".to_owned()),
+    };
+    delivery::set_rendered(tx, &id("delivery-0"), &own)?;
+    let held = take_as(tx, Holder::Memory { held: &Held::new() }, 1, 10)?.remove(0);
+    assert_eq!(held.rendered.as_ref(), Some(&own));
     let taken = take(tx, &one, 1, 100, 10)?.remove(0);
+    assert_eq!(taken.rendered, Some(own));
     assert_eq!((taken.number, taken.number_of_round, taken.first), (1, 1, true));
     assert_eq!(taken.shown_url, hook.url.masked());
     assert_eq!(taken.webhook.url.expose(), "https://u:p@moved.example/");

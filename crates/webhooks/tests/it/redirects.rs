@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use gatehook_domain::Timestamp;
-use gatehook_domain::webhook::{CustomHeader, PreviousSecret};
+use gatehook_domain::webhook::{CustomHeader, Format, FormatKind, FormatParts, HookOptions, PreviousSecret};
 use gatehook_webhooks::sender::Call;
+use gatehook_webhooks::signature::sign;
 use rstest::rstest;
 use secrecy::SecretString;
 
@@ -84,4 +85,47 @@ async fn see_other_is_an_answer() {
     let receiver = Receiver::start(vec![Answer::Head(303, "location: /b".into())]).await;
     assert_eq!(outcome(&sender().send(&call(&receiver.url("/a")), false).await), "303");
     assert_eq!(receiver.received().len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_webhook_asks_for_goes_with_its_calls_and_to_no_other_origin() {
+    let target = Receiver::start(vec![Answer::Status(200)]).await;
+    let location = format!("location: http://{}/moved", target.address);
+    let receiver = Receiver::start(vec![Answer::Head(307, location)]).await;
+    let parts = FormatParts {
+        token: Some("github-token-hunter2".into()),
+        ..FormatParts::default()
+    };
+    let mut call = call_with(&receiver.url("/repos/o/r?x=1"), Some(&secret()));
+    call.path = Some("/statuses/c739069".to_owned());
+    let webhook = Arc::make_mut(&mut call.webhook);
+    webhook.options = HookOptions {
+        headers: vec![CustomHeader::parse("X-Route", "inner hunter2").unwrap()],
+        previous_secret: Some(PreviousSecret {
+            secret: "fedcba9876543210".into(),
+            valid_until: Timestamp::from_millis(i64::MAX),
+        }),
+        standard_webhooks: true,
+        format: Format::new(FormatKind::GitHubStatus, parts).unwrap(),
+        ..HookOptions::default()
+    };
+    assert_eq!(outcome(&sender().send(&call, false).await), "200");
+    let (first, second) = (&receiver.received()[0], &target.received()[0]);
+    assert_eq!(first.request, "POST /repos/o/r/statuses/c739069?x=1");
+    let seconds = "1700000000";
+    let expected = [
+        ("authorization", "Bearer github-token-hunter2".to_owned()),
+        ("x-route", "inner hunter2".to_owned()),
+        ("x-sonar-webhook-hmac-sha256", sign(&secret(), BODY)),
+        ("x-gatehook-signature-previous", sign(&"fedcba9876543210".into(), BODY)),
+        ("webhook-id", "delivery-1".to_owned()),
+        ("webhook-timestamp", seconds.to_owned()),
+    ];
+    for (name, value) in expected {
+        assert_eq!(first.headers[name], value, "{name}");
+        assert!(!second.headers.contains_key(name), "{name}");
+    }
+    assert_eq!(first.headers["webhook-signature"].split(' ').count(), 2);
+    assert!(!second.headers.contains_key("webhook-signature"));
+    assert_eq!(second.body, BODY);
 }

@@ -99,6 +99,7 @@ pub(crate) fn call_with(url: &str, secret: Option<&SecretString>) -> Call {
         delivery: DeliveryId::parse("delivery-1").unwrap(),
         number: 1,
         body: Bytes::from_static(BODY),
+        path: None,
     }
 }
 

@@ -81,7 +81,7 @@ macro_rules! lease_text {
             $last_attempt,
             " AND webhook_id = $3 AND due_at <= $4 ORDER BY due_at, id LIMIT $5",
             $skip,
-            ") RETURNING id, event_id, due_at, attempts, earlier_attempts, url"
+            ") RETURNING id, event_id, due_at, attempts, earlier_attempts, url, body, path"
         )
     };
 }
@@ -100,7 +100,7 @@ pub(super) fn lease_text(engine: Engine, class: Class) -> &'static str {
 macro_rules! due_text {
     ($index:literal, $last_attempt:literal) => {
         concat!(
-            "SELECT id, event_id, due_at, attempts + 1, earlier_attempts, url FROM delivery ",
+            "SELECT id, event_id, due_at, attempts + 1, earlier_attempts, url, body, path FROM delivery ",
             $index,
             " WHERE status = 'PENDING' AND owner IS NULL AND last_attempt ",
             $last_attempt,
