@@ -89,6 +89,7 @@ async fn see_other_is_an_answer() {
 
 #[tokio::test]
 async fn what_a_webhook_asks_for_goes_with_its_calls_and_to_no_other_origin() {
+    let secret = SecretString::from("0123456789abcdef");
     let target = Receiver::start(vec![Answer::Status(200)]).await;
     let location = format!("location: http://{}/moved", target.address);
     let receiver = Receiver::start(vec![Answer::Head(307, location)]).await;
@@ -96,7 +97,7 @@ async fn what_a_webhook_asks_for_goes_with_its_calls_and_to_no_other_origin() {
         token: Some("github-token-hunter2".into()),
         ..FormatParts::default()
     };
-    let mut call = call_with(&receiver.url("/repos/o/r?x=1"), Some(&secret()));
+    let mut call = call_with(&receiver.url("/repos/o/r?x=1"), Some(&secret));
     call.path = Some("/statuses/c739069".to_owned());
     let webhook = Arc::make_mut(&mut call.webhook);
     webhook.options = HookOptions {
@@ -116,7 +117,7 @@ async fn what_a_webhook_asks_for_goes_with_its_calls_and_to_no_other_origin() {
     let expected = [
         ("authorization", "Bearer github-token-hunter2".to_owned()),
         ("x-route", "inner hunter2".to_owned()),
-        ("x-sonar-webhook-hmac-sha256", sign(&secret(), BODY)),
+        ("x-sonar-webhook-hmac-sha256", sign(&secret, BODY)),
         ("x-gatehook-signature-previous", sign(&"fedcba9876543210".into(), BODY)),
         ("webhook-id", "delivery-1".to_owned()),
         ("webhook-timestamp", seconds.to_owned()),
