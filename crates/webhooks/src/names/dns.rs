@@ -168,3 +168,28 @@ fn stamp(path: &Path) -> Stamp {
     let found = std::fs::metadata(path).ok()?;
     Some((found.modified().ok(), found.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_the_hosts_file_is_what_that_file_says_and_nothing_else() {
+        let mut hosts = Hosts::default();
+        let file = "10.0.0.7 ci.corp.example ci # the build server\n::1 both\n127.0.0.1 both\n";
+        hosts.read_hosts_conf(file.as_bytes()).unwrap();
+        let found = |name: &str| {
+            let answer = in_hosts(&hosts, name)?;
+            assert_eq!(answer.lifetime, HOSTS_LIFETIME);
+            Some(answer.addresses.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            found("CI.corp.example").unwrap(),
+            ["10.0.0.7"],
+            "DNS is not asked for IPv6"
+        );
+        assert_eq!(found("ci").unwrap(), ["10.0.0.7"]);
+        assert_eq!(found("both").unwrap(), ["::1", "127.0.0.1"]);
+        assert_eq!(found("other.example"), None);
+    }
+}
