@@ -12,13 +12,13 @@ use crate::service::{self, Service, Taken};
 use crate::stand_in::{Called, StandIn};
 
 /// A format, its service, and where that is called.
-struct Case {
-    format: Format,
-    service: Service,
-    path: &'static str,
+pub(crate) struct Case {
+    pub(crate) format: Format,
+    pub(crate) service: Service,
+    pub(crate) path: &'static str,
 }
 
-fn case(kind: FormatKind) -> Case {
+pub(crate) fn case(kind: FormatKind) -> Case {
     let token = |token: &str, project: Option<&str>| FormatParts {
         token: Some(token.into()),
         project: project.map(str::to_owned),

@@ -2,6 +2,8 @@
 //! that check signatures.
 
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod formats;

@@ -50,7 +50,7 @@ impl Called {
 /// A service that is listening.
 pub(crate) struct StandIn {
     pub(crate) address: SocketAddr,
-    verdicts: mpsc::Receiver<Result<Taken, Refused>>,
+    verdicts: mpsc::Receiver<(Called, Result<Taken, Refused>)>,
 }
 
 impl StandIn {
@@ -60,11 +60,12 @@ impl StandIn {
         let (sender, verdicts) = mpsc::channel(1);
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let verdict = service(&read(&mut stream).await);
+                let called = read(&mut stream).await;
+                let verdict = service(&called);
                 let status = verdict.as_ref().map_or(400, |taken| taken.status);
                 let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                 stream.write_all(answer.as_bytes()).await.unwrap();
-                if sender.send(verdict).await.is_err() {
+                if sender.send((called, verdict)).await.is_err() {
                     return;
                 }
             }
@@ -85,7 +86,12 @@ impl StandIn {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, self.verdicts.recv().await.unwrap())
+        (status, self.took().await.1)
+    }
+
+    /// The next call, and what the service made of it.
+    pub(crate) async fn took(&mut self) -> (Called, Result<Taken, Refused>) {
+        self.verdicts.recv().await.unwrap()
     }
 }
 

@@ -34,7 +34,7 @@ fn python() -> PathBuf {
 
 /// Runs a program with a secret, arguments and a body on its standard input, and tells whether it ended well; none when
 /// there is no such program on this machine.
-fn runs(command: &mut Command, secret: &str, body: &[u8]) -> Option<bool> {
+pub(crate) fn runs(command: &mut Command, secret: &str, body: &[u8]) -> Option<bool> {
     let child = command
         .env("WEBHOOK_SECRET", secret)
         .stdin(Stdio::piped())
@@ -52,7 +52,7 @@ fn runs(command: &mut Command, secret: &str, body: &[u8]) -> Option<bool> {
 }
 
 /// An example as it is run.
-fn example(file: &str) -> Command {
+pub(crate) fn example(file: &str) -> Command {
     let with = |program: &str, arguments: &[&str]| {
         let mut command = Command::new(program);
         command.args(arguments).arg(examples().join(file));
@@ -105,13 +105,13 @@ fn the_examples_take_our_signatures_and_no_others(#[case] file: &str, #[case] mu
     clippy::disallowed_methods,
     reason = "the reference library looks at the clock of the machine"
 )]
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     i64::try_from(since.as_secs()).unwrap()
 }
 
 /// Whether the reference library takes a call by these headers.
-fn is_standard(secret: &str, headers: &[(String, String)], body: &[u8]) -> bool {
+pub(crate) fn is_standard(secret: &str, headers: &[(String, String)], body: &[u8]) -> bool {
     let header = |name: &str| &headers.iter().find(|(found, _)| found == name).unwrap().1;
     let mut command = Command::new(python());
     command
