@@ -229,6 +229,7 @@ fn happened<'a>(
         revision: None,
         changed_at: now,
         gate: Some(("Sonar way", verdict)),
+        gate_before: None,
         properties,
     }
 }

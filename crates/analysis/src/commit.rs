@@ -122,6 +122,7 @@ fn write(tx: &mut Tx<'_>, parcel: &Parcel) -> Result<Finished, AnalysisError> {
     let kind = parcel.plan_branch.kind;
     let judged = judge::judge(tx, &parcel.project.id, kind, &mut measures, &parcel.rulings, false)?;
     issue_count::put(tx, id, &root, &parcel.totals.tally)?;
+    let gate_before = judge::status_of(&measure::get(tx, &root)?);
     measure::put_many(tx, &[(id.clone(), root, measures.clone())])?;
     analysis::insert(tx, &parcel.analysis, &measures)?;
     branch::set_last_analysis(tx, id, &parcel.analysis.id)?;
@@ -141,6 +142,7 @@ fn write(tx: &mut Tx<'_>, parcel: &Parcel) -> Result<Finished, AnalysisError> {
             revision: None,
             changed_at: parcel.analysis.date,
             gate: Some((&judged.gate.name, &judged.verdict)),
+            gate_before,
             properties: &parcel.analysis.properties,
         },
     )?;
@@ -240,6 +242,7 @@ pub(crate) fn fail(
                 revision: seen.revision.as_deref(),
                 changed_at,
                 gate: None,
+                gate_before: None,
                 properties: &seen.properties,
             },
         )?;

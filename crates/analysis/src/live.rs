@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use gatehook_domain::branch::Branch;
 use gatehook_domain::component::Component;
+use gatehook_domain::gate::GateStatus;
 use gatehook_domain::id::{ComponentId, EventId, IssueId};
 use gatehook_domain::issue::{Issue, IssueChange};
 use gatehook_domain::new_code::NewCode;
@@ -137,7 +138,7 @@ fn rejudge(
     if previous == Some(judged.verdict.status) {
         return Ok(None);
     }
-    tell(tx, urls, project, branch, analysis, &judged)
+    tell(tx, urls, project, branch, analysis, &judged, previous)
 }
 
 fn tell(
@@ -147,6 +148,7 @@ fn tell(
     branch: &Branch,
     analysis: &gatehook_domain::analysis::Analysis,
     judged: &judge::Judged,
+    gate_before: Option<GateStatus>,
 ) -> Result<Option<EventId>, StoreError> {
     let changed_at = tx.ambient().now();
     let properties: &BTreeMap<String, String> = &analysis.properties;
@@ -165,6 +167,7 @@ fn tell(
             revision: None,
             changed_at,
             gate: Some((&judged.gate.name, &judged.verdict)),
+            gate_before,
             properties,
         },
     )

@@ -24,5 +24,11 @@ pub const WEBHOOK_RETRIES: &str = "gatehook.webhooks.retries";
 pub const WEBHOOK_RETRY_SCHEDULE: &str = "gatehook.webhooks.retrySchedule";
 /// `gatehook.webhooks.maxPerSecond`: how many calls to one webhook begin in a second at most; 0 is no limit.
 pub const WEBHOOK_RATE: &str = "gatehook.webhooks.maxPerSecond";
+/// `gatehook.webhooks.maxPerProject`: how many webhooks a project has at most; 10 unless set.
+pub const WEBHOOKS_PER_PROJECT: &str = "gatehook.webhooks.maxPerProject";
+/// `gatehook.webhooks.maxGlobal`: how many global webhooks there are at most; 10 unless set.
+pub const WEBHOOKS_GLOBAL: &str = "gatehook.webhooks.maxGlobal";
+/// `gatehook.webhooks.purgeAfterDays`: after how many days the records of calls are deleted; 30 unless set.
+pub const WEBHOOK_PURGE_DAYS: &str = "gatehook.webhooks.purgeAfterDays";
 /// `gatehook.webhooks.allowedTargets`: inner addresses, networks and hosts that webhooks may call while the guard is on.
 pub const WEBHOOK_ALLOWED_TARGETS: &str = "gatehook.webhooks.allowedTargets";

@@ -19,9 +19,9 @@ pub use self::filter::{Facts, Filter, GateSays, Pattern, TaskEnd};
 pub use self::format::{BadFormat, Format, FormatKind, FormatParts};
 pub use self::header::{BadHeader, CustomHeader};
 pub use self::options::{HookOptions, PreviousSecret};
-pub use self::schedule::{NotASchedule, RetrySchedule};
+pub use self::schedule::{NotASchedule, RetrySchedule, parse_pause};
 pub use self::targets::{AllowedTargets, NotTargets};
-pub use self::url::WebhookUrl;
+pub use self::url::{StillMasked, WebhookUrl};
 
 /// The most webhooks one project has, and, separately, the system, unless the settings say otherwise.
 pub const MAX_WEBHOOKS: usize = 10;

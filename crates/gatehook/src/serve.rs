@@ -96,6 +96,9 @@ impl Running {
         let generated_password = gatehook_server::first_start(&store, settings.secret("admin-password"))
             .await
             .context("cannot prepare the first start")?;
+        gatehook_server::warn_of_unverified(&store)
+            .await
+            .context("cannot read the webhooks")?;
         let temp = TempFolder::create(&data_dir.join("tmp"), &node)?;
 
         let listen = settings.text("listen").unwrap_or_default();

@@ -6,7 +6,7 @@ use gatehook_domain::Timestamp;
 use gatehook_domain::user::GlobalPermission;
 use gatehook_domain::webhook::Webhook;
 use gatehook_store::delivery::{self, Backlog};
-use gatehook_store::{StoreError, Tx, setting, task, webhook};
+use gatehook_store::{Store, StoreError, Tx, setting, task, webhook};
 
 use crate::action::Call;
 use crate::error::{ApiError, chain};
@@ -64,6 +64,10 @@ struct Seen {
     failing: Vec<Failing>,
     /// How many have failed for long.
     failing_count: i64,
+    /// Webhooks whose receivers' certificates are not checked, as far as they are named: name and URL.
+    unverified: Vec<(String, String)>,
+    /// How many there are.
+    unverified_count: i64,
 }
 
 #[derive(Debug)]
@@ -103,6 +107,22 @@ pub(crate) async fn look(call: &Call) -> Result<Health, ApiError> {
     Ok(judge(&seen, written))
 }
 
+/// Says in the log which webhooks do not check their receiver's certificate; for the start, so that nobody forgets them.
+pub async fn warn_of_unverified(store: &Store) -> Result<(), StoreError> {
+    let (found, count) = store
+        .read(|tx| Ok::<_, StoreError>((webhook::unverified(tx, NAMED)?, webhook::count_unverified(tx)?)))
+        .await?;
+    for webhook in &found {
+        tracing::warn!(
+            webhook = %webhook.id,
+            url = %webhook.url.masked(),
+            count,
+            "a webhook does not check its receiver's certificate: its calls can be read and changed on the way"
+        );
+    }
+    Ok(())
+}
+
 fn see(tx: &mut Tx<'_>) -> Result<Seen, StoreError> {
     let now = tx.ambient().now();
     let before = now.minus(LONG_FAILURE);
@@ -122,6 +142,14 @@ fn see(tx: &mut Tx<'_>) -> Result<Seen, StoreError> {
             })
             .collect(),
         failing_count: webhook::count_failing_since(tx, before)?,
+        unverified: webhook::unverified(tx, NAMED)?
+            .into_iter()
+            .map(|webhook| {
+                let url = webhook.url.masked();
+                (webhook.name, url)
+            })
+            .collect(),
+        unverified_count: webhook::count_unverified(tx)?,
     })
 }
 
@@ -163,6 +191,17 @@ fn judge(seen: &Seen, written: Result<(), &str>) -> Health {
     if unnamed > 0 {
         causes.push(format!("{unnamed} more webhooks have failed for more than an hour"));
     }
+    for (name, url) in &seen.unverified {
+        causes.push(format!(
+            "The webhook '{name}' to {url} does not check the receiver's certificate: its calls can be read and changed on the way"
+        ));
+    }
+    let unnamed = seen.unverified_count - seen.unverified.len() as i64;
+    if unnamed > 0 {
+        causes.push(format!(
+            "{unnamed} more webhooks do not check their receiver's certificate"
+        ));
+    }
     Health {
         level: if causes.is_empty() { Level::Green } else { level },
         causes,
@@ -184,6 +223,8 @@ mod tests {
             oldest_task: None,
             failing: Vec::new(),
             failing_count: 0,
+            unverified: Vec::new(),
+            unverified_count: 0,
         }
     }
 
@@ -222,6 +263,23 @@ mod tests {
                 "The webhook 'ci' to https://ci.example/ has failed since 1970-01-01T00:00:00+0000; its receiver says that \
                  it is gone for good",
                 "2 more webhooks have failed for more than an hour"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_webhook_that_checks_no_certificate_is_named() {
+        let mut seen = seen(0, None);
+        seen.unverified = vec![("ci".to_owned(), "https://ci.example/".to_owned())];
+        seen.unverified_count = 2;
+        let health = judge(&seen, Ok(()));
+        assert_eq!(health.level, Level::Yellow);
+        assert_eq!(
+            health.causes,
+            [
+                "The webhook 'ci' to https://ci.example/ does not check the receiver's certificate: its calls can be read and \
+                 changed on the way",
+                "1 more webhooks do not check their receiver's certificate"
             ]
         );
     }

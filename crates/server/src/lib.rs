@@ -24,6 +24,7 @@ mod shapes;
 mod state;
 
 pub use bootstrap::{FirstStartError, first_start};
+pub use health::warn_of_unverified;
 pub use http::router;
 pub use serve::serve;
 pub use state::{AppState, DEFAULT_MAX_REPORT_BYTES, Inner, ServerConfig, Wakers};

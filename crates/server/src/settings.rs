@@ -14,6 +14,8 @@ pub(crate) enum Form {
     Url,
     /// A number that is not negative.
     Number,
+    /// A whole number within these bounds.
+    Whole(i64, i64),
     /// Four ascending numbers, separated by commas.
     Grid,
     /// Pauses between attempts.
@@ -129,6 +131,27 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         form: Form::Number,
         default: Some("0"),
     },
+    Definition {
+        key: setting::WEBHOOKS_PER_PROJECT,
+        name: "Webhooks of a project",
+        description: "How many webhooks a project has at most. Those that are there stay.",
+        form: Form::Whole(1, 1000),
+        default: Some("10"),
+    },
+    Definition {
+        key: setting::WEBHOOKS_GLOBAL,
+        name: "Global webhooks",
+        description: "How many global webhooks there are at most. Those that are there stay.",
+        form: Form::Whole(1, 1000),
+        default: Some("10"),
+    },
+    Definition {
+        key: setting::WEBHOOK_PURGE_DAYS,
+        name: "Days that webhook calls are kept",
+        description: "After how many days the records of webhook calls that have ended are deleted.",
+        form: Form::Whole(1, 3650),
+        default: Some("30"),
+    },
 ];
 
 /// The definition of a key.
@@ -149,6 +172,13 @@ pub(crate) fn text(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> R
 /// The truth value that holds.
 pub(crate) fn flag(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Result<bool, StoreError> {
     Ok(text(tx, key, project)?.as_deref() == Some("true"))
+}
+
+/// The whole number that holds; `default` when somebody wrote something else past the check.
+pub(crate) fn whole(tx: &mut Tx<'_>, key: &str, default: i64) -> Result<i64, StoreError> {
+    Ok(text(tx, key, None)?
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(default))
 }
 
 /// True for a setting that is never given out.
@@ -179,6 +209,10 @@ pub(crate) fn misfit(key: &str, value: &str) -> Option<String> {
             .parse::<f64>()
             .is_ok_and(|number| number.is_finite() && number >= 0.0))
         .then(|| format!("'{value}' is not a number of at least 0")),
+        Form::Whole(least, most) => (!value
+            .parse::<i64>()
+            .is_ok_and(|number| (least..=most).contains(&number)))
+        .then(|| format!("'{value}' is not a whole number from {least} to {most}")),
         Form::Grid => gatehook_domain::tally::RatingGrid::parse(value)
             .err()
             .map(|error| error.to_string()),

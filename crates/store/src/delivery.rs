@@ -148,10 +148,11 @@ pub fn attempts(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Vec<Attempt>, StoreE
     rows.iter().filter_map(|row| read_attempt(row, 0).transpose()).collect()
 }
 
-/// One page of deliveries, newest first, and how many there are.
+/// One page of deliveries, of one status if one is named, newest first, and how many there are.
 pub fn search(
     tx: &mut Tx<'_>,
     filter: &DeliveryFilter,
+    status: Option<DeliveryStatus>,
     page: u32,
     size: u32,
 ) -> Result<(Vec<Delivery>, i64), StoreError> {
@@ -162,6 +163,9 @@ pub fn search(
             DeliveryFilter::Project(id) => sql.and("d.project_id = ").bind(id),
             DeliveryFilter::Task(id) => sql.and("d.task_id = ").bind(id),
         };
+        if let Some(status) = status {
+            sql.and("d.status = ").bind(status.as_str());
+        }
         sql
     };
     let total = narrowed("SELECT COUNT(*) FROM delivery d").count(tx)?;

@@ -181,6 +181,23 @@ pub fn count_failing_since(tx: &mut Tx<'_>, since: Timestamp) -> Result<i64, Sto
     )?)
 }
 
+/// The webhooks whose receivers' certificates are taken as they are, by name, at most `limit`.
+pub fn unverified(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Webhook>, StoreError> {
+    let rows = tx.query(
+        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
+                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
+                standard_webhooks, skip_tls_verification, format
+           FROM webhook WHERE skip_tls_verification ORDER BY name, id LIMIT $1",
+        &params![limit],
+    )?;
+    rows.iter().map(|row| read(tx, row)).collect()
+}
+
+/// How many webhooks there are that [`unverified`] would find without a limit.
+pub fn count_unverified(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+    number(tx.query_opt("SELECT COUNT(*) FROM webhook WHERE skip_tls_verification", &[])?)
+}
+
 /// What the attempts of a while say about a webhook's health.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Health {

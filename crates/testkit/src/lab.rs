@@ -260,7 +260,7 @@ impl Lab {
     pub async fn payloads(&self) -> Vec<Value> {
         let filter = delivery::DeliveryFilter::Project(self.project.id.clone());
         self.read(move |tx| {
-            let (mut deliveries, _) = delivery::search(tx, &filter, 1, 500)?;
+            let (mut deliveries, _) = delivery::search(tx, &filter, None, 1, 500)?;
             deliveries.reverse();
             let mut payloads = Vec::new();
             for delivery in deliveries {

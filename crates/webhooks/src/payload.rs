@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use gatehook_domain::Timestamp;
 use gatehook_domain::analysis::Analysis;
 use gatehook_domain::branch::{Branch, BranchKind, BranchName};
-use gatehook_domain::gate::{ConditionStatus, ConditionVerdict, Verdict};
+use gatehook_domain::gate::{ConditionStatus, ConditionVerdict, GateStatus, Verdict};
 use gatehook_domain::id::TaskId;
 use gatehook_domain::key::form_encoded;
 use gatehook_domain::project::Project;
-use gatehook_domain::webhook::EventKind;
+use gatehook_domain::webhook::{EventKind, Facts, TaskEnd};
 use serde::Serialize;
 
 /// What the keys of the properties that receivers are told begin with; all others stay here.
@@ -42,8 +42,37 @@ pub struct Happened<'a> {
     pub changed_at: Timestamp,
     /// The gate and its verdict, if one was judged. Left out of what is told about a failed task.
     pub gate: Option<(&'a str, &'a Verdict)>,
+    /// The status that the gate of the branch had before, if it had one. Receivers are not told; webhooks can ask for
+    /// changes only.
+    pub gate_before: Option<GateStatus>,
     /// The properties of the scanner; receivers get those that begin with `sonar.analysis.`.
     pub properties: &'a BTreeMap<String, String>,
+}
+
+impl Happened<'_> {
+    /// What filters look at: the same that receivers are told.
+    pub fn facts(&self) -> Facts<'_> {
+        let task = match self.result {
+            TaskResult::Succeeded => TaskEnd::Success,
+            TaskResult::Failed => TaskEnd::Failed,
+        };
+        let branch = match (self.branch, self.named) {
+            (Some(branch), _) => Some(branch.name.as_str()),
+            (None, Some(BranchName::Branch(name) | BranchName::PullRequest(name))) => Some(name.as_str()),
+            (None, Some(BranchName::Main) | None) => None,
+        };
+        Facts {
+            event: self.kind,
+            task,
+            gate: self
+                .gate
+                .filter(|_| task == TaskEnd::Success)
+                .map(|(_, verdict)| verdict.status),
+            gate_before: self.gate_before,
+            branch,
+            project: Some(self.project.key.as_str()),
+        }
+    }
 }
 
 /// How a task ended, as receivers are told.
@@ -208,7 +237,7 @@ struct ConditionBody<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gatehook_domain::gate::{GateStatus, Operator};
+    use gatehook_domain::gate::Operator;
     use gatehook_domain::id::{AnalysisId, BranchId, ProjectId};
     use gatehook_domain::key::ProjectKey;
     use gatehook_domain::metric::Metric;
@@ -320,6 +349,7 @@ mod tests {
             revision: None,
             changed_at: NOW,
             gate: Some(("Sonar way", &verdict)),
+            gate_before: None,
             properties: &analysis.properties,
         }), @r#"{"serverUrl":"https://gates.example","taskId":"task-1","status":"SUCCESS","analysedAt":"2017-07-14T02:40:00+0000","revision":"c739069ec7105e01303e8b3065a81141aad9f129","changedAt":"2017-07-14T02:40:00+0000","project":{"key":"org.acme:shop","name":"Shop <Grün> & Söhne","url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"branch":{"name":"main","type":"BRANCH","isMain":true,"url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"qualityGate":{"name":"Sonar way","status":"ERROR","conditions":[{"metric":"new_reliability_rating","operator":"GREATER_THAN","value":"3","status":"ERROR","errorThreshold":"1","onLeakPeriod":true},{"metric":"new_coverage","operator":"LESS_THAN","status":"NO_VALUE","errorThreshold":"80","onLeakPeriod":true},{"metric":"coverage","operator":"LESS_THAN","value":"74.0","status":"ERROR","errorThreshold":"80.5","onLeakPeriod":false}]},"properties":{"sonar.analysis.buildNumber":"12345","sonar.analysis.note":"a \"quoted\" line\n"}}"#);
     }
@@ -344,6 +374,7 @@ mod tests {
             revision: None,
             changed_at: NOW,
             gate: Some(("Strict", &verdict)),
+            gate_before: None,
             properties: &analysis.properties,
         }), @r#"{"serverUrl":"https://gates.example","status":"SUCCESS","analysedAt":"2017-07-14T02:40:00+0000","revision":"c739069ec7105e01303e8b3065a81141aad9f129","changedAt":"2017-07-14T02:41:00+0000","project":{"key":"org.acme:shop","name":"Shop <Grün> & Söhne","url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"branch":{"name":"feature/a b","type":"BRANCH","isMain":false,"url":"https://gates.example/dashboard?id=org.acme%3Ashop&branch=feature%2Fa+b"},"qualityGate":{"name":"Strict","status":"ERROR","conditions":[{"metric":"new_reliability_rating","operator":"GREATER_THAN","value":"3","status":"ERROR","errorThreshold":"1","onLeakPeriod":true},{"metric":"new_coverage","operator":"LESS_THAN","status":"OK","errorThreshold":"80","onLeakPeriod":true},{"metric":"coverage","operator":"LESS_THAN","value":"74.0","status":"ERROR","errorThreshold":"80.5","onLeakPeriod":false}]},"properties":{"sonar.analysis.buildNumber":"12345","sonar.analysis.note":"a \"quoted\" line\n"}}"#);
     }
@@ -365,6 +396,7 @@ mod tests {
             revision: Some("c739069"),
             changed_at: NOW,
             gate: Some(("Sonar way", &verdict)),
+            gate_before: None,
             properties: &none,
         };
         insta::assert_snapshot!(told(&read), @r#"{"serverUrl":"https://gates.example","taskId":"task-1","status":"FAILED","analysedAt":"2017-07-14T02:40:00+0000","revision":"c739069","changedAt":"2017-07-14T02:40:00+0000","project":{"key":"org.acme:shop","name":"Shop <Grün> & Söhne","url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"branch":{"name":"pr/17","type":"PULL_REQUEST","isMain":false,"url":"https://gates.example/dashboard?id=org.acme%3Ashop&pullRequest=pr%2F17"},"properties":{}}"#);

@@ -30,7 +30,11 @@ impl RetrySchedule {
 
     /// Reads pauses such as `5s,30s,2m,1h`.
     pub fn parse(text: &str) -> Result<Self, NotASchedule> {
-        let pauses: Vec<Duration> = text.split(',').map(pause).collect::<Option<_>>().ok_or(NotASchedule)?;
+        let pauses: Vec<Duration> = text
+            .split(',')
+            .map(parse_pause)
+            .collect::<Option<_>>()
+            .ok_or(NotASchedule)?;
         if pauses.len() > MAX_PAUSES {
             return Err(NotASchedule);
         }
@@ -71,7 +75,8 @@ impl fmt::Display for RetrySchedule {
     }
 }
 
-fn pause(text: &str) -> Option<Duration> {
+/// Reads a time between [`SHORTEST_PAUSE`] and [`LONGEST_PAUSE`], such as `90s`, `15m`, `12h` or `7d`.
+pub fn parse_pause(text: &str) -> Option<Duration> {
     let text = text.trim();
     let size = match text.chars().last()? {
         's' => 1,

@@ -20,6 +20,11 @@ pub struct WebhookUrl {
 #[error("Url parameter with value '{0}' is not a valid url")]
 pub struct BadWebhookUrl(String);
 
+/// A URL whose credentials are asterisks that stand for none that are known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("The user and the password in the URL are masked; write them again when the host changes")]
+pub struct StillMasked;
+
 impl WebhookUrl {
     /// Takes a URL as it is written.
     pub fn parse(text: &str) -> Result<Self, BadWebhookUrl> {
@@ -45,6 +50,27 @@ impl WebhookUrl {
     /// The URL as it is shown: each character of the user and of the password is a `*`.
     pub fn masked(&self) -> String {
         masked(self.expose())
+    }
+
+    /// The URL that a form meant which was filled with the masked form of `kept`: with the credentials of `kept` in the
+    /// place of the asterisks. They go nowhere else: another scheme, host or port is refused. A URL without asterisks in the
+    /// place of credentials is as it is.
+    pub fn unmasked(&self, kept: &Self) -> Result<Self, StillMasked> {
+        let Some((start, given)) = user_info(self.expose()) else {
+            return Ok(self.clone());
+        };
+        if !given.contains('*') || !given.chars().all(|letter| matches!(letter, '*' | ':')) {
+            return Ok(self.clone());
+        }
+        let (_, known) = user_info(kept.expose()).ok_or(StillMasked)?;
+        let masked_known = masked(kept.expose());
+        if user_info(&masked_known).map(|(_, mask)| mask) != Some(given) || self.parsed.origin() != kept.parsed.origin()
+        {
+            return Err(StillMasked);
+        }
+        let text = self.expose();
+        let (before, after) = (&text[..start], &text[start + given.len()..]);
+        Self::parse(&format!("{before}{known}{after}")).map_err(|_| StillMasked)
     }
 
     /// The URL to call, without credentials and fragment.
@@ -85,20 +111,23 @@ fn is_plain(text: &str) -> bool {
     authority.is_some_and(|rest| !rest.starts_with(['/', '\\'])) && !text.chars().any(char::is_control)
 }
 
+/// What stands between `//` and the last `@` of the authority, and where.
+fn user_info(text: &str) -> Option<(usize, &str)> {
+    let start = text.find("://")? + 3;
+    let rest = &text[start..];
+    let authority = &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())];
+    authority.rfind('@').map(|at| (start, &authority[..at]))
+}
+
 /// Replaces what stands between `//` and the last `@` of the authority, character by character; the colon stays.
 pub fn masked(text: &str) -> String {
-    let Some(scheme_end) = text.find("://").map(|at| at + 3) else {
-        return text.to_owned();
-    };
-    let rest = &text[scheme_end..];
-    let authority = &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())];
-    let Some(at) = authority.rfind('@') else {
+    let Some((start, info)) = user_info(text) else {
         return text.to_owned();
     };
     let mut shown = String::with_capacity(text.len());
-    shown.push_str(&text[..scheme_end]);
+    shown.push_str(&text[..start]);
     let mut user_ended = false;
-    for letter in authority[..at].chars() {
+    for letter in info.chars() {
         if letter == ':' && !user_ended {
             user_ended = true;
             shown.push(':');
@@ -106,7 +135,7 @@ pub fn masked(text: &str) -> String {
             shown.push('*');
         }
     }
-    shown.push_str(&rest[at..]);
+    shown.push_str(&text[start + info.len()..]);
     shown
 }
 
@@ -130,6 +159,30 @@ mod tests {
         let (user, password) = url.credentials().unwrap();
         assert_eq!((user.as_str(), password.expose_secret()), ("my@login", "p:ss"));
         assert_eq!(url.target().as_str(), "https://host/hook");
+    }
+
+    #[test]
+    fn a_masked_url_that_comes_back_keeps_its_credentials_on_its_own_host_only() {
+        let url = |text| WebhookUrl::parse(text).unwrap();
+        let kept = url("https://me:hunter2@host/hook");
+        let meant = |text| url(text).unmasked(&kept).map(|meant| meant.expose().to_owned());
+        assert_eq!(meant(&kept.masked()), Ok(kept.expose().to_owned()));
+        assert_eq!(
+            meant("https://**:*******@host/other?a=b@c"),
+            Ok("https://me:hunter2@host/other?a=b@c".to_owned())
+        );
+        assert_eq!(meant("https://you:new@else/"), Ok("https://you:new@else/".to_owned()));
+        assert_eq!(meant("https://host/"), Ok("https://host/".to_owned()));
+        for stolen in [
+            "https://**:*******@evil/hook",
+            "https://**:*******@host:444/hook",
+            "http://**:*******@host/hook",
+            "https://**:***@host/hook",
+            "https://***@host/hook",
+        ] {
+            assert_eq!(meant(stolen), Err(StillMasked), "{stolen}");
+        }
+        assert!(url("https://**@host/").unmasked(&url("https://host/")).is_err());
     }
 
     #[test]

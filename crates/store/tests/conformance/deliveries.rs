@@ -211,7 +211,7 @@ fn deliveries_are_listed_newest_first(tx: &mut Tx<'_>) -> Done {
         delivery::insert_many(tx, &[new_delivery(name, &event, &global, at(0))])?;
     }
     let mut listed = |filter, page, size| -> Result<(Vec<String>, i64), StoreError> {
-        let (found, total) = delivery::search(tx, &filter, page, size)?;
+        let (found, total) = delivery::search(tx, &filter, None, page, size)?;
         Ok((
             found.into_iter().map(|delivery| delivery.id.to_string()).collect(),
             total,
@@ -229,6 +229,11 @@ fn deliveries_are_listed_newest_first(tx: &mut Tx<'_>) -> Done {
     );
     assert_eq!(listed(DeliveryFilter::Task(id("task")), 1, 10)?, of(&["delivery-0"], 1));
     assert_eq!(listed(DeliveryFilter::Task(id("gone")), 1, 10)?, of(&[], 0));
+    for (status, total) in [(DeliveryStatus::Pending, 2), (DeliveryStatus::Failed, 0)] {
+        let filter = DeliveryFilter::Webhook(global.id.clone());
+        let (found, count) = delivery::search(tx, &filter, Some(status), 1, 10)?;
+        assert_eq!((found.len() as i64, count), (total, total), "{status}");
+    }
     assert_eq!(delivery::latest_of(tx, &global.id)?.unwrap().id, id("c"));
     assert_eq!(delivery::latest_of(tx, &hook.id)?.unwrap().id, id("delivery-0"));
     assert_eq!(delivery::latest_of(tx, &id("gone"))?, None);

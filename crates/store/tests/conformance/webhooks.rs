@@ -100,6 +100,8 @@ fn what_a_webhook_asks_for_is_kept_and_can_be_taken_back(tx: &mut Tx<'_>) -> Don
     };
     let found = webhook::by_id(tx, &kept.id)?.unwrap();
     assert_eq!(shown(&found.options), shown(&asking()));
+    assert_eq!(webhook::count_unverified(tx)?, 1);
+    assert_eq!(webhook::unverified(tx, 10)?[0].id, kept.id);
     assert!(!format!("{found:?}").contains("hunter2") && !format!("{found:?}").contains("s3cr3t"));
     let plain = Webhook {
         options: HookOptions::default(),
@@ -108,6 +110,10 @@ fn what_a_webhook_asks_for_is_kept_and_can_be_taken_back(tx: &mut Tx<'_>) -> Don
     webhook::update(tx, &plain)?;
     let found = webhook::by_id(tx, &plain.id)?.unwrap();
     assert_eq!(shown(&found.options), shown(&HookOptions::default()));
+    assert_eq!(
+        (webhook::count_unverified(tx)?, webhook::unverified(tx, 10)?.len()),
+        (0, 0)
+    );
     webhook::update(
         tx,
         &Webhook {

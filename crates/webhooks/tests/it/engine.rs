@@ -9,7 +9,7 @@ use gatehook_domain::branch::{Branch, BranchKind};
 use gatehook_domain::id::{BranchId, DeliveryId, EventId, NodeId, ProjectId, WebhookId};
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::project::{Project, Visibility};
-use gatehook_domain::setting::{VALIDATE_WEBHOOKS, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE};
+use gatehook_domain::setting::{VALIDATE_WEBHOOKS, WEBHOOK_PURGE_DAYS, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE};
 use gatehook_domain::webhook::{Delivery, DeliveryStatus, EventKind, HookOptions, Webhook, WebhookUrl};
 use gatehook_store::delivery::{Claim, DeliveryFilter, Holder};
 use gatehook_store::testing::{TestStore, open_sqlite};
@@ -124,7 +124,7 @@ impl House {
     pub(crate) async fn deliveries(&self) -> Vec<Delivery> {
         let found = self
             .store()
-            .read(|tx| delivery::search(tx, &DeliveryFilter::Project(shop(tx).id), 1, 500));
+            .read(|tx| delivery::search(tx, &DeliveryFilter::Project(shop(tx).id), None, 1, 500));
         let (mut found, _) = found.await.unwrap();
         found.sort_by(|one, other| one.id.cmp(&other.id));
         found
@@ -144,7 +144,7 @@ impl House {
     }
 }
 
-fn shop(tx: &Tx<'_>) -> Project {
+pub(crate) fn shop(tx: &Tx<'_>) -> Project {
     Project {
         id: ProjectId::parse("shop").unwrap(),
         key: ProjectKey::parse("org:shop").unwrap(),
@@ -154,7 +154,7 @@ fn shop(tx: &Tx<'_>) -> Project {
     }
 }
 
-fn main_branch(tx: &Tx<'_>) -> Branch {
+pub(crate) fn main_branch(tx: &Tx<'_>) -> Branch {
     Branch {
         id: BranchId::parse("main-branch").unwrap(),
         project: shop(tx).id,
@@ -184,6 +184,7 @@ fn happen(tx: &mut Tx<'_>, mark: &str) -> Result<Option<EventId>, StoreError> {
         revision: None,
         changed_at: tx.now(),
         gate: None,
+        gate_before: None,
         properties: &BTreeMap::from([("sonar.analysis.mark".to_owned(), mark.to_owned())]),
     };
     record(tx, &ServerUrl::new("http://gates.example/"), &happened)
@@ -491,8 +492,10 @@ async fn records_of_ended_deliveries_are_forgotten_after_thirty_days_and_owed_on
 
     let days = |days: u64| Duration::from_hours(days * 24);
     house.opened.clock.advance(days(30));
-    assert_eq!(purge(house.store()).await.unwrap(), 0);
+    house.set(WEBHOOK_PURGE_DAYS, "31").await;
     house.opened.clock.advance(Duration::from_millis(1));
+    assert_eq!(purge(house.store()).await.unwrap(), 0, "the setting says 31 days");
+    house.set(WEBHOOK_PURGE_DAYS, "30").await;
     assert_eq!(purge(house.store()).await.unwrap(), 1);
     let left: Vec<DeliveryId> = house
         .deliveries()

@@ -7,6 +7,8 @@ mod engine;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod outbox;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod receiver;

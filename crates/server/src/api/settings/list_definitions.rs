@@ -41,6 +41,7 @@ impl Row {
             Form::Bool => ("BOOLEAN", &[]),
             Form::Text | Form::Url | Form::Grid | Form::Schedule | Form::Targets => ("STRING", &[]),
             Form::Number => ("FLOAT", &[]),
+            Form::Whole(..) => ("INTEGER", &[]),
             Form::OneOf(words) => ("SINGLE_SELECT_LIST", words),
         };
         Self {

@@ -38,6 +38,9 @@ const OF_THE_SYSTEM: &[&str] = &[
     gatehook_domain::setting::DEFAULT_VISIBILITY,
     gatehook_domain::setting::MULTI_QUALITY_MODE,
     gatehook_domain::setting::WEBHOOK_ALLOWED_TARGETS,
+    gatehook_domain::setting::WEBHOOKS_PER_PROJECT,
+    gatehook_domain::setting::WEBHOOKS_GLOBAL,
+    gatehook_domain::setting::WEBHOOK_PURGE_DAYS,
     gatehook_domain::setting::WEBHOOK_RETRIES,
     gatehook_domain::setting::WEBHOOK_RETRY_SCHEDULE,
 ];

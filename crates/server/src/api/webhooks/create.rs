@@ -3,28 +3,44 @@
 use std::sync::Arc;
 
 use gatehook_domain::project::Project;
+use gatehook_domain::setting;
 use gatehook_domain::webhook::{HookOptions, MAX_WEBHOOKS, Webhook, WebhookUrl};
 use gatehook_store::{Tx, webhook};
 use secrecy::SecretString;
 use serde::Serialize;
 
 use crate::action::{Action, Answer, Call, Run};
+use crate::api::webhooks::options::{self, Shown};
 use crate::api::webhooks::{check_callable, read_url, require_scope};
 use crate::error::ApiError;
 use crate::lookup;
 use crate::params::Param;
+use crate::settings;
 
 pub(crate) const ACTION: Action = Action::post(
     "api/webhooks/create",
     "7.1",
-    "Creates a webhook of a project, or a global one. At most ten each.",
+    "Creates a webhook of a project, or a global one. At most ten each, unless the settings allow more.",
     Run::Steps(|call| Box::pin(run(call))),
 )
 .permission("Administer on the project, or Administer System for a global one")
 .logged_in()
 .params(&[
+    options::BRANCHES,
+    options::EVENTS,
+    options::FORMAT,
+    options::FORMAT_CONTENT_TYPE,
+    options::FORMAT_NAME,
+    options::FORMAT_PATH,
+    options::FORMAT_PROJECT,
+    options::FORMAT_TEMPLATE,
+    options::FORMAT_TOKEN,
+    options::GATE_STATUSES,
+    options::HEADERS,
     Param::text("name", "The webhook's name").required().max_length(100),
+    options::ONLY_GATE_CHANGES,
     Param::text("project", "The project's key; none for a global webhook").max_length(400),
+    options::PROJECTS,
     Param::flag(
         "retries",
         "Whether failed calls are tried again; without it, as gatehook.webhooks.retries says",
@@ -32,6 +48,9 @@ pub(crate) const ACTION: Action = Action::post(
     Param::text("secret", "What calls are signed with")
         .min_length(16)
         .max_length(200),
+    options::SKIP_TLS_VERIFICATION,
+    options::STANDARD_WEBHOOKS,
+    options::TASK_STATUSES,
     Param::text("url", "Where to call; may hold a user and a password")
         .required()
         .max_length(512),
@@ -47,17 +66,34 @@ struct Created<'a> {
 struct Shape<'a> {
     key: &'a str,
     name: &'a str,
-    url: &'a str,
+    url: String,
     has_secret: bool,
+    /// Beyond SonarQube's answer.
+    #[serde(flatten)]
+    options: Shown,
 }
 
 async fn run(call: Arc<Call>) -> Result<Answer, ApiError> {
     let store = call.state.store.clone();
     let asking = Arc::clone(&call);
-    store.read(move |tx| scope(tx, &asking).map(drop)).await?;
+    let is_global = store
+        .read(move |tx| Ok::<_, ApiError>(scope(tx, &asking)?.is_none()))
+        .await?;
     let url = read_url(call.params.required("url")?)?;
     check_callable(&call.state, &url).await?;
-    store.write(move |tx| insert(tx, &call, &url)).await
+    let options = options::changed(&call.params, &HookOptions::default(), is_global, &url)?;
+    options::check_template(options.format.clone()).await?;
+    let made = store.write(move |tx| insert(tx, &call, &url, &options)).await?;
+    options::warn_of_skipped_tls(&made);
+    Answer::json(&Created {
+        webhook: Shape {
+            key: made.id.as_str(),
+            name: &made.name,
+            url: made.url.masked(),
+            has_secret: made.secret.is_some(),
+            options: Shown::of(made.options, made.created_at),
+        },
+    })
 }
 
 fn scope(tx: &mut Tx<'_>, call: &Call) -> Result<Option<Project>, ApiError> {
@@ -70,9 +106,14 @@ fn scope(tx: &mut Tx<'_>, call: &Call) -> Result<Option<Project>, ApiError> {
     Ok(project)
 }
 
-fn insert(tx: &mut Tx<'_>, call: &Call, url: &WebhookUrl) -> Result<Answer, ApiError> {
+fn insert(tx: &mut Tx<'_>, call: &Call, url: &WebhookUrl, options: &HookOptions) -> Result<Webhook, ApiError> {
     let project = scope(tx, call)?;
-    if webhook::count(tx, project.as_ref().map(|project| &project.id))? >= MAX_WEBHOOKS as i64 {
+    let most = match project {
+        Some(_) => setting::WEBHOOKS_PER_PROJECT,
+        None => setting::WEBHOOKS_GLOBAL,
+    };
+    let most = settings::whole(tx, most, MAX_WEBHOOKS as i64)?;
+    if webhook::count(tx, project.as_ref().map(|project| &project.id))? >= most {
         return Err(ApiError::bad(match project {
             Some(project) => format!("Maximum number of webhook reached for project '{}'", project.key),
             None => "Maximum number of global webhooks reached".to_owned(),
@@ -92,16 +133,8 @@ fn insert(tx: &mut Tx<'_>, call: &Call, url: &WebhookUrl) -> Result<Answer, ApiE
         failing_since: None,
         failures: 0,
         gone: false,
-        options: HookOptions::default(),
+        options: options.clone(),
     };
     webhook::insert(tx, &made)?;
-    Answer::json(&Created {
-        webhook: Shape {
-            key: made.id.as_str(),
-            name: &made.name,
-            // Given back as it came, as SonarQube does: whoever wrote it knows it. Everything else masks it.
-            url: made.url.expose(),
-            has_secret: made.secret.is_some(),
-        },
-    })
+    Ok(made)
 }

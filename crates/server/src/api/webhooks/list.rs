@@ -5,6 +5,7 @@ use gatehook_store::{Tx, delivery, webhook};
 use serde::Serialize;
 
 use crate::action::{Action, Answer, Call, Run};
+use crate::api::webhooks::options::Shown;
 use crate::api::webhooks::require_scope;
 use crate::error::ApiError;
 use crate::lookup;
@@ -14,7 +15,7 @@ use crate::shapes::Date;
 pub(crate) const ACTION: Action = Action::get(
     "api/webhooks/list",
     "7.1",
-    "The webhooks of a project, or the global ones, by name; credentials in URLs are masked.",
+    "The webhooks of a project, or the global ones, by name; credentials in URLs are masked, and no secret is given out.",
     Run::Read(run),
 )
 .permission("Administer on the project, or Administer System for the global ones")
@@ -36,7 +37,7 @@ struct Row {
     name: String,
     url: String,
     has_secret: bool,
-    // The following five are beyond SonarQube's answer.
+    // What follows, but for the latest delivery, is beyond SonarQube's answer.
     paused: bool,
     /// Absent: as the setting says.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +48,8 @@ struct Row {
     failing_since: Option<Date>,
     /// The receiver answered 410 since it last took a call.
     gone: bool,
+    #[serde(flatten)]
+    options: Shown,
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_delivery: Option<Latest>,
 }
@@ -92,6 +95,7 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
         Some(project) => webhook::of_project(tx, &project.id)?,
         None => webhook::global(tx)?,
     };
+    let now = tx.now();
     let mut webhooks = Vec::with_capacity(found.len());
     for webhook in found {
         webhooks.push(Row {
@@ -103,6 +107,7 @@ fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Answer, ApiError> {
             failing_since: webhook.failing_since.map(Date),
             gone: webhook.gone,
             latest_delivery: delivery::latest_of(tx, &webhook.id)?.map(Latest::from),
+            options: Shown::of(webhook.options, now),
             name: webhook.name,
             key: webhook.id.into(),
         });

@@ -22,6 +22,7 @@ pub(crate) mod delete;
 pub(crate) mod deliveries;
 pub(crate) mod delivery;
 pub(crate) mod list;
+mod options;
 pub(crate) mod pause;
 pub(crate) mod redeliver;
 pub(crate) mod redeliver_failed;
