@@ -110,7 +110,7 @@ impl Running {
             Some(url) => ServerUrl::new(url),
             None => ServerUrl::new(&default_url(address)),
         };
-        let engine = Engine::start(store.clone(), sender, EngineConfig { node: node.clone() });
+        let engine = Engine::start(store.clone(), sender.clone(), EngineConfig { node: node.clone() });
         let wake_engine = engine.waker();
         let on_event: OnEvent = {
             let wake = wake_engine.clone();
@@ -142,6 +142,7 @@ impl Running {
             },
             wakers,
             guard,
+            sender,
         );
         let stop = CancellationToken::new();
         let http = tokio::spawn(gatehook_server::serve(listener, state, stop.clone().cancelled_owned()));

@@ -9,13 +9,18 @@ use gatehook_domain::Ambient;
 use gatehook_store::Store;
 use gatehook_webhooks::counters::Counters;
 use gatehook_webhooks::guard::Guard;
+use gatehook_webhooks::sender::Sender;
 use gatehook_webhooks::server_url::ServerUrl;
 use secrecy::SecretString;
+use tokio::sync::Semaphore;
 
 use crate::auth::Gatekeeper;
 
 /// The largest report that is taken unless the configuration says otherwise, in bytes.
 pub const DEFAULT_MAX_REPORT_BYTES: u64 = 512 * 1024 * 1024;
+
+/// How many test calls of webhooks are made at once.
+const TESTS_AT_ONCE: usize = 8;
 
 /// How the server is set up.
 pub struct ServerConfig {
@@ -79,18 +84,24 @@ pub struct Inner {
     pub(crate) config: ServerConfig,
     pub(crate) wakers: Wakers,
     pub(crate) guard: Guard,
+    /// Makes the test calls.
+    pub(crate) sender: Sender,
+    /// Places for test calls.
+    pub(crate) tests: Semaphore,
     pub(crate) gatekeeper: Gatekeeper,
 }
 
 impl AppState {
-    /// Puts the parts together.
-    pub fn new(store: Store, config: ServerConfig, wakers: Wakers, guard: Guard) -> Self {
+    /// Puts the parts together. The guard is the one that the sender asks.
+    pub fn new(store: Store, config: ServerConfig, wakers: Wakers, guard: Guard, sender: Sender) -> Self {
         let gatekeeper = Gatekeeper::new(store.ambient(), config.admin_token.as_ref());
         Self(Arc::new(Inner {
             store,
             config,
             wakers,
             guard,
+            sender,
+            tests: Semaphore::new(TESTS_AT_ONCE),
             gatekeeper,
         }))
     }

@@ -16,6 +16,7 @@ mod ledger;
 pub mod names;
 pub mod outbox;
 pub mod payload;
+pub mod ping;
 pub mod policy;
 pub mod purge;
 mod scheduler;

@@ -27,7 +27,7 @@ pub const MARK: &str = "sonar.analysis.gatehookTest";
 const PROPERTIES: &str = "\"properties\":{";
 
 /// A payload as an analysis of the project would have it: its main branch, a gate that fails at one of two conditions, and
-/// the mark.
+/// the mark. The gate fails, so that a receiver which does not know the mark lets nothing pass.
 pub fn sample(project: &Project, server_url: &str, now: Timestamp) -> Result<Vec<u8>, NotAnId> {
     let properties = BTreeMap::from([(MARK.to_owned(), "true".to_owned())]);
     let (task, branch) = (TaskId::parse("gatehook-test")?, BranchId::parse("gatehook-test")?);
@@ -66,7 +66,13 @@ pub fn sample(project: &Project, server_url: &str, now: Timestamp) -> Result<Vec
         })
     };
     let conditions = [
-        condition("new_violations", Operator::GreaterThan, "0", "2", ConditionStatus::Error),
+        condition(
+            "new_violations",
+            Operator::GreaterThan,
+            "0",
+            "2",
+            ConditionStatus::Error,
+        ),
         condition("new_coverage", Operator::LessThan, "80", "85.2", ConditionStatus::Ok),
     ];
     let verdict = Verdict {
@@ -147,6 +153,7 @@ pub async fn ping(
         delivery: delivery.clone(),
         number: 1,
         body: Bytes::from(body.clone()),
+        path: rendered.as_ref().and_then(|rendered| rendered.path.clone()),
     };
     Pinged {
         attempt: sender.send(&call, guarded).await,
@@ -199,8 +206,13 @@ mod tests {
             visibility: Visibility::Private,
             created_at: Timestamp::from_millis(0),
         };
-        let text = sample(&project, "https://gates.example", Timestamp::from_millis(1_500_000_000_000)).unwrap();
-        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @"");
+        let text = sample(
+            &project,
+            "https://gates.example",
+            Timestamp::from_millis(1_500_000_000_000),
+        )
+        .unwrap();
+        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r#"{"serverUrl":"https://gates.example","taskId":"gatehook-test","status":"SUCCESS","analysedAt":"2017-07-14T02:40:00+0000","revision":"c739069ec7105e01303e8b3065a81141aad9f129","changedAt":"2017-07-14T02:40:00+0000","project":{"key":"shop","name":"Shop","url":"https://gates.example/dashboard?id=shop"},"branch":{"name":"main","type":"BRANCH","isMain":true,"url":"https://gates.example/dashboard?id=shop"},"qualityGate":{"name":"Sonar way","status":"ERROR","conditions":[{"metric":"new_violations","operator":"GREATER_THAN","value":"2","status":"ERROR","errorThreshold":"0","onLeakPeriod":true},{"metric":"new_coverage","operator":"LESS_THAN","value":"85.2","status":"OK","errorThreshold":"80","onLeakPeriod":true}]},"properties":{"sonar.analysis.gatehookTest":"true"}}"#);
     }
 
     #[test]

@@ -97,10 +97,12 @@ pub(crate) static ACTIONS: &[&Action] = &[
     &webhooks::delivery::ACTION,
     &webhooks::list::ACTION,
     &webhooks::pause::ACTION,
+    &webhooks::preview::ACTION,
     &webhooks::redeliver::ACTION,
     &webhooks::redeliver_failed::ACTION,
     &webhooks::redeliver_window::ACTION,
     &webhooks::resume::ACTION,
+    &webhooks::test::ACTION,
     &webhooks::update::ACTION,
     &webservices::list::ACTION,
 ];

@@ -4,6 +4,7 @@
 mod access;
 mod actions;
 mod clients;
+mod hooks;
 mod hostile;
 mod issues;
 mod recovery;

@@ -11,6 +11,7 @@ use gatehook_webhooks::counters::Counters;
 use gatehook_webhooks::guard::Guard;
 use gatehook_webhooks::names::{Answer as Told, Lookup, Network};
 use gatehook_webhooks::server_url::ServerUrl;
+use gatehook_webhooks::{Sender, SenderConfig};
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -119,7 +120,9 @@ impl TestServer {
             counters: counters.clone(),
         };
         let guard = Guard::over(Arc::new(FakeNetwork), test.store.ambient());
-        let state = AppState::new(test.store.clone(), config, wakers, guard);
+        let sender_config = SenderConfig::new("0", guard.clone());
+        let sender = Sender::new(sender_config, test.store.ambient().clone()).unwrap();
+        let state = AppState::new(test.store.clone(), config, wakers, guard, sender);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();

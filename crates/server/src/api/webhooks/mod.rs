@@ -24,10 +24,12 @@ pub(crate) mod delivery;
 pub(crate) mod list;
 mod options;
 pub(crate) mod pause;
+pub(crate) mod preview;
 pub(crate) mod redeliver;
 pub(crate) mod redeliver_failed;
 pub(crate) mod redeliver_window;
 pub(crate) mod resume;
+pub(crate) mod test;
 pub(crate) mod update;
 
 /// Refuses a caller who may not see and change the webhooks of a project, or the global ones.
@@ -59,6 +61,17 @@ fn read_url(text: &str) -> Result<WebhookUrl, ApiError> {
 /// Has the guard look where a URL leads. Outside of any transaction, because names are resolved; and only for those who
 /// may write the webhook, because the answer tells something about the network the server stands in.
 async fn check_callable(state: &AppState, url: &WebhookUrl) -> Result<(), ApiError> {
+    if is_guarded(state).await? {
+        state.guard.check_url_now(url).await.map_err(|error| match error {
+            GuardError::Forbidden(_) => ApiError::bad(error.to_string()),
+            GuardError::OwnAddressesUnknown => ApiError::unknown(error),
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether webhooks to inner addresses are refused; the guard is told which of them are not.
+async fn is_guarded(state: &AppState) -> Result<bool, ApiError> {
     let (guarded, allowed) = state
         .store
         .read(|tx| {
@@ -69,12 +82,8 @@ async fn check_callable(state: &AppState, url: &WebhookUrl) -> Result<(), ApiErr
         .await?;
     if guarded {
         state.guard.allow(allowed.as_deref());
-        state.guard.check_url_now(url).await.map_err(|error| match error {
-            GuardError::Forbidden(_) => ApiError::bad(error.to_string()),
-            GuardError::OwnAddressesUnknown => ApiError::unknown(error),
-        })?;
     }
-    Ok(())
+    Ok(guarded)
 }
 
 /// The most calls that are made again at once. They change in one transaction, which others must not wait for too long.

@@ -169,7 +169,7 @@ fn headers(params: &Params, kept: &[CustomHeader]) -> Result<Vec<CustomHeader>, 
 }
 
 /// The format after a call. Within a kind parts are changed one by one; another kind begins anew.
-fn changed_format(params: &Params, kept: &Format) -> Result<Format, ApiError> {
+pub(super) fn changed_format(params: &Params, kept: &Format) -> Result<Format, ApiError> {
     if !is_format_given(params) {
         return Ok(kept.clone());
     }
