@@ -163,9 +163,9 @@ mod tests {
 
     #[test]
     fn a_masked_url_that_comes_back_keeps_its_credentials_on_its_own_host_only() {
-        let url = |text| WebhookUrl::parse(text).unwrap();
+        let url = |text: &str| WebhookUrl::parse(text).unwrap();
         let kept = url("https://me:hunter2@host/hook");
-        let meant = |text| url(text).unmasked(&kept).map(|meant| meant.expose().to_owned());
+        let meant = |text: &str| url(text).unmasked(&kept).map(|meant| meant.expose().to_owned());
         assert_eq!(meant(&kept.masked()), Ok(kept.expose().to_owned()));
         assert_eq!(
             meant("https://**:*******@host/other?a=b@c"),

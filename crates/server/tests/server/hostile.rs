@@ -286,3 +286,44 @@ async fn a_branch_that_cannot_be_leaves_no_project_behind() {
     let projects = server.get("api/projects/search", &As::Admin).await.json();
     assert_eq!(projects["paging"]["total"], 0);
 }
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_stands_in_a_query_does_not_get_into_the_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(move || writer.clone())
+        .finish();
+    // The server of a test runs on the thread of the test.
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let server = TestServer::start().await;
+    let create = "api/webhooks/create?name=n&url=https://me:hunter2@hooks.example/&secret=hunter2hunter2hunter2";
+    assert_eq!(server.post(create, &[], &As::Admin).await.status, 200);
+    for path in [
+        "api/webhooks/list?token=hunter2",
+        "api/webhooks/create?password=hunter2",
+        "api/nothing?secret=hunter2",
+        "nowhere?password=hunter2",
+    ] {
+        server.get(path, &As::Admin).await;
+    }
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("/api/webhooks/create") && text.contains("answered"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}
