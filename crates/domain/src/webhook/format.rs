@@ -15,8 +15,9 @@ pub const MAX_TOKEN_LENGTH: usize = 1024;
 pub const MAX_STATUS_NAME_LENGTH: usize = 200;
 /// The longest id or path of a GitLab project, in characters.
 pub const MAX_GITLAB_PROJECT_LENGTH: usize = 255;
-/// The longest source of a template, in bytes; of the body, and separately of the path.
-pub const MAX_TEMPLATE_LENGTH: usize = 64 * 1024;
+/// The longest source of a template, in bytes; of the body, and separately of the path. The time to read one grows faster
+/// than its length when it is written to take long.
+pub const MAX_TEMPLATE_LENGTH: usize = 16 * 1024;
 /// The longest content type of a template, in characters.
 pub const MAX_CONTENT_TYPE_LENGTH: usize = 200;
 /// The context of a GitHub status and the name of a GitLab status unless somebody chose another one.
@@ -150,7 +151,7 @@ pub enum BadFormat {
     #[error("The GitLab project is its number or its full path, such as 'group/project', with at most 255 characters")]
     Project,
     /// A template that is too long.
-    #[error("A template has at most 65536 bytes")]
+    #[error("A template has at most 16384 bytes")]
     TooLong,
     /// A template without a letter.
     #[error("The template is empty")]

@@ -17,6 +17,9 @@ use super::{FormatError, MAX_RENDERED, Rendered, fit};
 /// What a template may do: a unit pays for an instruction, or for 64 bytes that are written, kept or looked through. A
 /// message of a thousand conditions takes about a tenth of it; all of it is some tens of milliseconds and at most 32 MB.
 const FUEL: u64 = 500_000;
+/// The stack of the thread that renders. The engine walks some expressions and values by recursion without a limit (a chain
+/// of thousands of `~` fits into a source), and a stack that overflows ends the whole server. Only what is used of it takes memory.
+const STACK: usize = 256 * 1024 * 1024;
 /// How deep macros may call each other and expressions may nest.
 const MAX_DEPTH: usize = 64;
 /// The longest path that a template makes, in bytes. Most servers refuse a request line of more than 8 KiB; the longest key
@@ -30,8 +33,29 @@ const MAX_REASON: usize = 200;
 /// Everything but the letters, digits and marks that RFC 3986 leaves alone.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Renders body and path. `occasion` is told in errors.
+/// Renders body and path, on a thread of its own with a stack that is deep enough for everything that can be written.
+/// `occasion` is told in errors.
 pub(super) fn render(
+    template: &Template,
+    message: &Message,
+    payload: &[u8],
+    occasion: &'static str,
+) -> Result<Rendered, FormatError> {
+    std::thread::scope(|scope| {
+        let work = || rendered(template, message, payload, occasion);
+        let thread = std::thread::Builder::new()
+            .name("template".to_owned())
+            .stack_size(STACK)
+            .spawn_scoped(scope, work);
+        let ended = thread.map(std::thread::ScopedJoinHandle::join);
+        ended
+            .ok()
+            .and_then(Result::ok)
+            .unwrap_or(Err(FormatError::TooMuchWork(occasion)))
+    })
+}
+
+fn rendered(
     template: &Template,
     message: &Message,
     payload: &[u8],
@@ -66,6 +90,8 @@ fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(MAX_DEPTH);
+    // With it a loop could nest a list as deep as there is fuel.
+    environment.remove_global("namespace");
     // A name that does not exist is a mistake to be told, not an empty text to be sent.
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     // So that errors name what is undefined. Of the error nothing but kind, line and detail is used.

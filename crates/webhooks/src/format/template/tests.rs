@@ -117,7 +117,7 @@ fn nothing_in_an_event_is_run() {
 fn work_memory_depth_and_output_have_limits() {
     for source in [
         "{% for a in range(100000) %}{% for b in range(100000) %}{{ a }}{% endfor %}{% endfor %}",
-        "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+        &format!("{{% set x = payload %}}{}", "{% set x = x ~ x %}".repeat(60)),
         "{{ 'x' * 2000000000 }}",
         "{% set x = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' * 100000 %}{{ x | replace('a', x) | length }}",
         "{% set x %}{% for i in range(99999) %}{{ payload }}{% endfor %}{% endset %}",
@@ -130,7 +130,7 @@ fn work_memory_depth_and_output_have_limits() {
     }
     let deep = refused(&text("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"));
     assert!(deep.contains("recursion"), "{deep}");
-    let nested = format!("{{{{ {}1{} }}}}", "(".repeat(30_000), ")".repeat(30_000));
+    let nested = format!("{{{{ {}1{} }}}}", "(".repeat(8_000), ")".repeat(8_000));
     let deep = refused(&text(&nested));
     assert!(deep.starts_with("The template, line 1: syntax error"), "{deep}");
     let long = refused(&text("{% for i in range(40) %}{{ 'x' * 30000 }}{% endfor %}"));
@@ -177,4 +177,55 @@ fn names_can_be_escaped_for_markdown_and_slack() {
         body(&text("{{ project.name | markdown }} {{ project.name | slack }}"), 0),
         "Shop \\\"Grün\\\" \\& \\<Söhne\\>\\\\ Shop \"Grün\" &amp; &lt;Söhne&gt;\\"
     );
+}
+
+/// A stack that overflows ends the whole server, so nothing that can be written may nest deeper than the engine bears.
+#[test]
+fn sources_that_nest_as_deep_as_they_can_are_told_or_rendered() {
+    let many = 16_000;
+    let repeated = |start: &str, unit: &str, end: &str| {
+        let count = (many - start.len() - end.len()) / unit.len();
+        format!("{start}{}{end}", unit.repeat(count))
+    };
+    for source in [
+        repeated("{{ title", "~title", " }}"),
+        repeated("{{ 1", "+1", " }}"),
+        repeated("{{ 1", " and 1", " }}"),
+        repeated("{{ 1", "==1", " }}"),
+        repeated("{{ 1", " if 1 else 1", " }}"),
+        repeated("{{ 1", "**1", " }}"),
+        repeated("{{ title", "|upper", " }}"),
+        repeated("{{ title", ".a", " }}"),
+        repeated("{{ title", "[0]", " }}"),
+        repeated("{{ title", "()", " }}"),
+        repeated("{{ title", " is not none", " }}"),
+        repeated("{{ ", "[", " }}"),
+        repeated("{{ ", "{1:", " }}"),
+        repeated("{{ ", "not ", " 1 }}"),
+        repeated("{{ ", "-", " 1 }}"),
+        repeated("{{ ", "title(", " }}"),
+        repeated("", "{% if 1 %}", ""),
+        repeated("", "{% for a in [] %}", ""),
+        repeated("{% if 0 %}", "{% elif 0 %}", "{% endif %}"),
+        repeated("", "{% set a %}", ""),
+        repeated("", "{% macro a() %}", ""),
+        repeated("", "{% filter upper %}", ""),
+        repeated("", "{% with a=1 %}", ""),
+        repeated("", "{#", ""),
+        repeated("", "{{ 1 }}", ""),
+        repeated("{% set a = [] %}", "{% set a = [a] %}", "{{ a }}"),
+        repeated("{% set a = [] %}", "{% set a = [a] %}", "{{ a | tojson }}"),
+        repeated(
+            "{% set a = [] %}",
+            "{% set a = [a] %}",
+            "{{ a == a }}{{ [a, a] | sort }}{{ {a: 1} }}",
+        ),
+    ] {
+        let told = check(&text(&source));
+        assert!(
+            told.is_ok() || !told.unwrap_err().to_string().is_empty(),
+            "{}",
+            &source[..40]
+        );
+    }
 }
