@@ -312,6 +312,8 @@ async fn what_stands_in_a_query_does_not_get_into_the_log() {
         .finish();
     // The server of a test runs on the thread of the test.
     let _logging = tracing::subscriber::set_default(subscriber);
+    // While there is only one subscriber, what a thread without it comes to first is switched off for all.
+    let _other = tracing::Dispatch::new(tracing_subscriber::registry());
     let server = TestServer::start().await;
     let create = "api/webhooks/create?name=n&url=https://me:hunter2@hooks.example/&secret=hunter2hunter2hunter2";
     assert_eq!(server.post(create, &[], &As::Admin).await.status, 200);
