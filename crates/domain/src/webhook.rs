@@ -1,5 +1,7 @@
 //! Webhooks: whom to call, what for, and what came of it.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 
 use crate::id::{AnalysisId, BranchId, DeliveryId, EventId, ProjectId, TaskId, WebhookId};
@@ -25,6 +27,9 @@ pub use self::url::{StillMasked, WebhookUrl};
 
 /// The most webhooks one project has, and, separately, the system, unless the settings say otherwise.
 pub const MAX_WEBHOOKS: usize = 10;
+
+/// After so long without a success, the calls of a webhook have failed for long: people are told.
+pub const LONG_FAILURE: Duration = Duration::from_hours(1);
 
 /// An address that is called when something happened.
 #[derive(Debug, Clone)]
@@ -64,6 +69,10 @@ words! {
         AnalysisCompleted = "analysis.completed",
         /// A change of an issue changed the gate's status.
         GateChanged = "gate.changed",
+        /// The calls of a webhook have failed for long.
+        WebhookFailing = "webhook.failing",
+        /// The calls of a webhook that had failed for long arrive again.
+        WebhookRecovered = "webhook.recovered",
         /// Nothing: somebody tries a webhook out.
         Ping = "ping",
     }

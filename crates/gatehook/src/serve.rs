@@ -110,7 +110,14 @@ impl Running {
             Some(url) => ServerUrl::new(url),
             None => ServerUrl::new(&default_url(address)),
         };
-        let engine = Engine::start(store.clone(), sender.clone(), EngineConfig { node: node.clone() });
+        let engine = Engine::start(
+            store.clone(),
+            sender.clone(),
+            EngineConfig {
+                node: node.clone(),
+                urls: urls.clone(),
+            },
+        );
         let wake_engine = engine.waker();
         let on_event: OnEvent = {
             let wake = wake_engine.clone();

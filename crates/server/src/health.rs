@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatehook_domain::Timestamp;
 use gatehook_domain::user::GlobalPermission;
-use gatehook_domain::webhook::Webhook;
+use gatehook_domain::webhook::{LONG_FAILURE, Webhook};
 use gatehook_store::delivery::{self, Backlog};
 use gatehook_store::{Store, StoreError, Tx, setting, task, webhook};
 
@@ -22,8 +22,6 @@ const MANY_OWED: i64 = 10_000;
 const LATE: Duration = Duration::from_mins(5);
 /// How long a report may wait for its analysis.
 const LONG_WAIT: Duration = Duration::from_mins(15);
-/// How long a webhook's calls may be no success.
-const LONG_FAILURE: Duration = Duration::from_hours(1);
 /// How many failing webhooks are named.
 const NAMED: i64 = 10;
 

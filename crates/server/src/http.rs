@@ -45,6 +45,8 @@ pub fn router(state: AppState) -> Router {
         .route("/", get(pages::home::page))
         .route("/dashboard", get(pages::project::page))
         .route("/project/overview", get(pages::project::page))
+        .route("/admin/webhooks", get(pages::webhooks::global))
+        .route("/project/webhooks", get(pages::webhooks::of_project))
         .route("/static/style.css", get(pages::style))
         .fallback(pages::not_found)
         // Bodies are limited where they are read, by what they are.

@@ -18,7 +18,7 @@ mod recover;
 
 use self::complete::insert_attempts;
 
-pub use self::backlog::{Backlog, backlog, count_pending, next_due};
+pub use self::backlog::{Backlog, backlog, count_owed, count_pending, next_due};
 pub use self::claim::{Claim, Claimed, Held, Holder, Taken, claim, give_back};
 pub use self::complete::{Completion, Outcome, complete_many};
 pub use self::recover::{count_failed, redeliver, redeliver_failed, redeliver_window};

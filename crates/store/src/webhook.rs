@@ -154,7 +154,7 @@ pub fn resume(tx: &mut Tx<'_>, id: &WebhookId) -> Result<bool, StoreError> {
 /// Forgets a webhook's failures: what is known of one URL says nothing about another.
 pub fn forget_failures(tx: &mut Tx<'_>, id: &WebhookId) -> Result<(), StoreError> {
     tx.execute(
-        "UPDATE webhook SET failures = 0, failing_since = NULL, gone = FALSE WHERE id = $1",
+        "UPDATE webhook SET failures = 0, failing_since = NULL, gone = FALSE, announced_at = NULL WHERE id = $1",
         &params![id],
     )?;
     Ok(())
@@ -196,6 +196,47 @@ pub fn unverified(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Webhook>, StoreErro
 /// How many webhooks there are that [`unverified`] would find without a limit.
 pub fn count_unverified(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
     number(tx.query_opt("SELECT COUNT(*) FROM webhook WHERE skip_tls_verification", &[])?)
+}
+
+/// Those that [`failing_since`] finds and that nobody was told about since they last took a call.
+pub fn unannounced(tx: &mut Tx<'_>, since: Timestamp, limit: i64) -> Result<Vec<Webhook>, StoreError> {
+    let rows = tx.query(
+        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
+                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
+                standard_webhooks, skip_tls_verification, format
+           FROM webhook WHERE failures > 0 AND failing_since <= $1 AND NOT paused AND announced_at IS NULL
+          ORDER BY failing_since, id LIMIT $2",
+        &params![since, limit],
+    )?;
+    rows.iter().map(|row| read(tx, row)).collect()
+}
+
+/// The webhooks that others were told about and that take calls again.
+pub fn recovered(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Webhook>, StoreError> {
+    let rows = tx.query(
+        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
+                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
+                standard_webhooks, skip_tls_verification, format
+           FROM webhook WHERE announced_at IS NOT NULL AND failures = 0 ORDER BY id LIMIT $1",
+        &params![limit],
+    )?;
+    rows.iter().map(|row| read(tx, row)).collect()
+}
+
+/// Writes down when others were told that a webhook fails, or (without a moment) that it takes calls again; false when that
+/// was written down already, perhaps by another node.
+pub fn set_announced(tx: &mut Tx<'_>, id: &WebhookId, at: Option<Timestamp>) -> Result<bool, StoreError> {
+    let changed = match at {
+        Some(at) => tx.execute(
+            "UPDATE webhook SET announced_at = $2 WHERE id = $1 AND announced_at IS NULL",
+            &params![id, at],
+        )?,
+        None => tx.execute(
+            "UPDATE webhook SET announced_at = NULL WHERE id = $1 AND announced_at IS NOT NULL",
+            &params![id],
+        )?,
+    };
+    Ok(changed > 0)
 }
 
 /// What the attempts of a while say about a webhook's health.

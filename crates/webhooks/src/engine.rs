@@ -28,6 +28,8 @@ use crate::ledger::{Ends, Haul, Ledger};
 use crate::purge::purge_hourly;
 use crate::scheduler::{Incoming, Scheduler};
 use crate::sender::Sender;
+use crate::server_url::ServerUrl;
+use crate::watch::watch;
 
 /// Pauses after a failure of the store: they double from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -56,6 +58,8 @@ pub struct Engine;
 pub struct EngineConfig {
     /// Whose the leases are: an id of this process, which no other running process has.
     pub node: NodeId,
+    /// The base of the links in what is told about webhooks that fail.
+    pub urls: ServerUrl,
 }
 
 /// A running engine. Dropping it ends it at once, like a crash; [`EngineHandle::stop`] ends it in order.
@@ -65,6 +69,7 @@ pub struct EngineHandle {
     stop: CancellationToken,
     engine: JoinHandle<()>,
     purge: JoinHandle<()>,
+    watch: JoinHandle<()>,
     counters: Counters,
 }
 
@@ -85,6 +90,7 @@ impl Engine {
         let wake = Wake(Arc::new(Notify::new()));
         let stop = CancellationToken::new();
         let purge = tokio::spawn(purge_hourly(store.clone(), stop.clone()));
+        let watch = tokio::spawn(watch(store.clone(), config.urls, wake.clone(), stop.clone()));
         let counters = Counters::default();
         let running = Running {
             ambient: store.ambient().clone(),
@@ -111,6 +117,7 @@ impl Engine {
             stop,
             engine: tokio::spawn(running.run()),
             purge,
+            watch,
             counters,
         }
     }
@@ -136,7 +143,7 @@ impl EngineHandle {
     /// back what is still claimed, and ends.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        for task in [&mut self.engine, &mut self.purge] {
+        for task in [&mut self.engine, &mut self.purge, &mut self.watch] {
             if let Err(error) = task.await {
                 tracing::error!(
                     error = &error as &dyn StdError,
@@ -151,6 +158,7 @@ impl Drop for EngineHandle {
     fn drop(&mut self) {
         self.engine.abort();
         self.purge.abort();
+        self.watch.abort();
     }
 }
 

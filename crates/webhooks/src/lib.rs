@@ -25,6 +25,7 @@ pub mod server_url;
 pub mod signature;
 #[cfg(test)]
 mod simulation;
+pub mod watch;
 
 pub use engine::{Engine, EngineConfig, EngineHandle, Wake};
 pub use guard::{Guard, GuardError};

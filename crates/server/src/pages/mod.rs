@@ -5,6 +5,7 @@ use askama::Template;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use gatehook_domain::Timestamp;
 
 use crate::auth::{self, Known, Shown};
 use crate::error::{ApiError, chain};
@@ -13,6 +14,7 @@ use crate::state::AppState;
 
 pub(crate) mod home;
 pub(crate) mod project;
+pub(crate) mod webhooks;
 
 /// What browsers are told, so that they ask for a login and a password.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Gatehook\", charset=\"UTF-8\"");
@@ -67,6 +69,15 @@ fn html(status: StatusCode, page: &impl Template) -> Response {
             tracing::error!(error = %chain(&error), "a page could not be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+/// A moment as a page shows it: `2026-11-24 07:37 UTC`.
+fn shown(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(time)) => format!("{day} {time} UTC"),
+        _ => text,
     }
 }
 

@@ -10,8 +10,10 @@ use gatehook_domain::gate::{ConditionStatus, GateStatus, Operator};
 use gatehook_domain::id::ComponentId;
 use gatehook_domain::measure::{MeasureValue, Measures, api_text};
 use gatehook_domain::metric::{Metric, ValueType};
+use gatehook_domain::project::Project;
 use gatehook_domain::user::ProjectPermission;
-use gatehook_store::{Tx, analysis, gate, measure};
+use gatehook_domain::webhook::LONG_FAILURE;
+use gatehook_store::{Tx, analysis, gate, measure, webhook};
 use serde::Deserialize;
 
 use crate::api::qualitygates::project_status::verdict_of;
@@ -19,7 +21,7 @@ use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::http::RequestId;
 use crate::lookup;
-use crate::pages::{html, refused, visitor};
+use crate::pages::{html, refused, shown, visitor};
 use crate::state::AppState;
 
 /// The measures a project's page shows, in this order.
@@ -54,6 +56,8 @@ struct ProjectPage {
     conditions: Vec<ConditionRow>,
     measures: Vec<MeasureRow>,
     last: Option<Last>,
+    /// For those who administer the project: how many of its webhooks have failed for long.
+    failing_webhooks: usize,
 }
 
 struct ConditionRow {
@@ -115,7 +119,9 @@ fn found(tx: &mut Tx<'_>, caller: &Caller, asked: &Asked) -> Result<ProjectPage,
     let last = analysis::last_of(tx, &branch.id)?;
     let verdict = verdict_of(&measures)?.filter(|_| last.is_some());
     let (gate, _) = gate::of_project(tx, &project.id)?;
+    let failing_webhooks = failing_webhooks(tx, caller, &project)?;
     Ok(ProjectPage {
+        failing_webhooks,
         name: project.name,
         key: project.key.into(),
         branch: branch.name,
@@ -144,6 +150,17 @@ fn found(tx: &mut Tx<'_>, caller: &Caller, asked: &Asked) -> Result<ProjectPage,
             new_since: last.period.and_then(|period| period.date).map(shown),
         }),
     })
+}
+
+fn failing_webhooks(tx: &mut Tx<'_>, caller: &Caller, project: &Project) -> Result<usize, ApiError> {
+    if !caller.has_project(tx, project, ProjectPermission::Admin)? {
+        return Ok(0);
+    }
+    let long_ago = tx.now().minus(LONG_FAILURE);
+    let failing = webhook::of_project(tx, &project.id)?
+        .into_iter()
+        .filter(|webhook| webhook.failing_since.is_some_and(|since| since <= long_ago));
+    Ok(failing.count())
 }
 
 fn rows(measures: &Measures) -> Vec<MeasureRow> {
@@ -178,14 +195,5 @@ fn shown_text(metric: &Metric, text: &str) -> String {
             .to_owned(),
         (ValueType::Percent, Some(number)) => format!("{number:.1} %"),
         _ => text.to_owned(),
-    }
-}
-
-/// A moment as a page shows it: `2026-11-24 07:37 UTC`.
-fn shown(moment: gatehook_domain::Timestamp) -> String {
-    let text = moment.to_string();
-    match (text.get(..10), text.get(11..16)) {
-        (Some(day), Some(time)) => format!("{day} {time} UTC"),
-        _ => text,
     }
 }

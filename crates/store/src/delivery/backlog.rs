@@ -1,6 +1,7 @@
 //! How much is owed, and when the next of it is due.
 
 use gatehook_domain::Timestamp;
+use gatehook_domain::id::WebhookId;
 
 use crate::error::StoreError;
 use crate::params;
@@ -50,6 +51,14 @@ pub fn count_pending(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
         "SELECT (SELECT COUNT(*) FROM delivery WHERE status = 'PENDING' AND owner IS NULL)
               + (SELECT COUNT(*) FROM delivery WHERE owner IS NOT NULL)",
         &[],
+    )?)
+}
+
+/// How many deliveries a webhook is owed.
+pub fn count_owed(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<i64, StoreError> {
+    number(tx.query_opt(
+        "SELECT COUNT(*) FROM delivery WHERE webhook_id = $1 AND status = 'PENDING'",
+        &params![webhook],
     )?)
 }
 

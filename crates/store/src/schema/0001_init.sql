@@ -299,6 +299,8 @@ CREATE TABLE webhook (
     failures BIGINT NOT NULL,
     failing_since BIGINT,
     gone BOOLEAN NOT NULL,
+    -- When others were told that its calls fail; NULL is: not since they last arrived.
+    announced_at BIGINT,
     -- Which events it is told, as JSON; NULL is: those SonarQube's webhooks are told.
     filter TEXT,
     -- Headers that are added to its calls, sealed JSON.

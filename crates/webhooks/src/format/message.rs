@@ -37,6 +37,10 @@ pub(super) enum Outcome {
     TaskFailed,
     /// There was an analysis and no gate to judge it.
     NoGate,
+    /// The calls of a webhook fail.
+    Failing,
+    /// They arrive again.
+    Recovered,
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,14 +87,58 @@ pub(super) struct Condition {
     pub(super) error_threshold: String,
 }
 
+/// What is said about the calls of a webhook, as [`crate::watch`] makes it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Operational {
+    server_url: String,
+    webhook: Named,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    key: String,
+    name: String,
+}
+
 impl Message {
     pub(super) fn read(event: EventKind, payload: &[u8]) -> Result<Self, FormatError> {
+        if let EventKind::WebhookFailing | EventKind::WebhookRecovered = event {
+            return Self::read_operational(event, payload);
+        }
         let payload: Payload = serde_json::from_slice(payload).map_err(|_| FormatError::Payload)?;
         let outcome = match (payload.status.as_str(), &payload.quality_gate) {
             ("SUCCESS", Some(gate)) if gate.status == "OK" => Outcome::Passed,
             ("SUCCESS", Some(_)) => Outcome::Failed,
             ("SUCCESS", None) => Outcome::NoGate,
             _ => Outcome::TaskFailed,
+        };
+        Ok(Self {
+            event,
+            outcome,
+            payload,
+        })
+    }
+
+    /// A message about a webhook, which stands where a project stands in others.
+    fn read_operational(event: EventKind, payload: &[u8]) -> Result<Self, FormatError> {
+        let told: Operational = serde_json::from_slice(payload).map_err(|_| FormatError::Payload)?;
+        let payload = Payload {
+            status: String::new(),
+            revision: None,
+            project: Project {
+                key: told.webhook.key,
+                name: format!("Webhook {}", told.webhook.name),
+                url: told.server_url.clone(),
+            },
+            server_url: told.server_url,
+            branch: None,
+            quality_gate: None,
+        };
+        let outcome = if event == EventKind::WebhookFailing {
+            Outcome::Failing
+        } else {
+            Outcome::Recovered
         };
         Ok(Self {
             event,
@@ -113,6 +161,8 @@ impl Message {
             (Outcome::Failed, _) => "quality gate failed",
             (Outcome::TaskFailed, _) => "analysis failed",
             (Outcome::NoGate, _) => "analysed without a quality gate",
+            (Outcome::Failing, _) => "calls have failed for an hour or longer",
+            (Outcome::Recovered, _) => "calls arrive again",
         }
     }
 
@@ -121,7 +171,8 @@ impl Message {
         match self.event {
             EventKind::Ping => Some("This is a test of the webhook. Nothing happened."),
             EventKind::GateChanged => Some("Somebody changed an issue; there was no new analysis."),
-            EventKind::AnalysisCompleted => None,
+            EventKind::WebhookFailing => Some("What it is owed is kept, and tried again by its schedule."),
+            EventKind::AnalysisCompleted | EventKind::WebhookRecovered => None,
         }
     }
 
@@ -132,15 +183,17 @@ impl Message {
             Outcome::Failed => '❌',
             Outcome::TaskFailed => '💥',
             Outcome::NoGate => '⚪',
+            Outcome::Failing => '🔌',
+            Outcome::Recovered => '✅',
         }
     }
 
     /// The colour of a message, red, green and blue.
     pub(super) fn colour(&self) -> u32 {
         match self.outcome {
-            Outcome::Passed => 0x2d_a4_4e,
+            Outcome::Passed | Outcome::Recovered => 0x2d_a4_4e,
             Outcome::Failed => 0xcf_22_2e,
-            Outcome::TaskFailed => 0xbf_87_00,
+            Outcome::TaskFailed | Outcome::Failing => 0xbf_87_00,
             Outcome::NoGate => 0x6e_77_81,
         }
     }

@@ -23,9 +23,9 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub(super) fn github(status: &GitHubStatus, message: &Message) -> Result<Rendered, FormatError> {
     let commit = commit(message)?;
     let state = match message.outcome {
-        Outcome::Passed | Outcome::NoGate => "success",
+        Outcome::Passed | Outcome::NoGate | Outcome::Recovered => "success",
         Outcome::Failed => "failure",
-        Outcome::TaskFailed => "error",
+        Outcome::TaskFailed | Outcome::Failing => "error",
     };
     // GitHub has refused letters beyond U+FFFF in these members.
     let plane = |letter: char, out: &mut String| out.push(if letter > '\u{ffff}' { '\u{fffd}' } else { letter });
@@ -48,8 +48,8 @@ pub(super) fn github(status: &GitHubStatus, message: &Message) -> Result<Rendere
 pub(super) fn gitlab(status: &GitLabStatus, message: &Message) -> Result<Rendered, FormatError> {
     let commit = commit(message)?;
     let state = match message.outcome {
-        Outcome::Passed | Outcome::NoGate => "success",
-        Outcome::Failed | Outcome::TaskFailed => "failed",
+        Outcome::Passed | Outcome::NoGate | Outcome::Recovered => "success",
+        Outcome::Failed | Outcome::TaskFailed | Outcome::Failing => "failed",
     };
     let mut body = json!({
         "state": state,

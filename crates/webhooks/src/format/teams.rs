@@ -21,9 +21,9 @@ const MAX_LINK: usize = 2000;
 
 pub(super) fn body(message: &Message) -> Vec<u8> {
     let colour = match message.outcome {
-        Outcome::Passed => "Good",
+        Outcome::Passed | Outcome::Recovered => "Good",
         Outcome::Failed => "Attention",
-        Outcome::TaskFailed => "Warning",
+        Outcome::TaskFailed | Outcome::Failing => "Warning",
         Outcome::NoGate => "Default",
     };
     let title = message.title(MAX_TITLE, fit::plainly);

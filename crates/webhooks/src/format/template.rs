@@ -264,6 +264,8 @@ fn variables(message: &Message, payload: &[u8]) -> Result<Value, FormatError> {
         Outcome::Failed => "failed",
         Outcome::TaskFailed => "task failed",
         Outcome::NoGate => "no gate",
+        Outcome::Failing => "failing",
+        Outcome::Recovered => "recovered",
     };
     let ours = [
         ("event", json!(message.event.as_str())),

@@ -112,12 +112,19 @@ impl House {
         self.store().write(move |tx| happen(tx, mark)).await.unwrap()
     }
 
-    fn engine(&self) -> EngineHandle {
+    pub(crate) fn engine(&self) -> EngineHandle {
         let node = self.store().ambient().new_id();
         let ambient = self.store().ambient().clone();
         let config = SenderConfig::new("0", Guard::system(&ambient));
         let sender = Sender::new(config, ambient).unwrap();
-        Engine::start(self.store().clone(), sender, EngineConfig { node })
+        Engine::start(
+            self.store().clone(),
+            sender,
+            EngineConfig {
+                node,
+                urls: ServerUrl::new("http://localhost:9000"),
+            },
+        )
     }
 
     /// All deliveries, oldest first.
@@ -131,7 +138,7 @@ impl House {
     }
 
     /// Waits until nothing is owed any more.
-    async fn settled(&self) -> Vec<Delivery> {
+    pub(crate) async fn settled(&self) -> Vec<Delivery> {
         let settled = async {
             while self.store().read(delivery::count_pending).await.unwrap() > 0 {
                 tokio::task::yield_now().await;

@@ -10,7 +10,7 @@ use gatehook_domain::webhook::{Delivery, DeliveryStatus, WebhookUrl};
 use gatehook_store::webhook;
 use gatehook_webhooks::guard::Guard;
 use gatehook_webhooks::names::{Answer as Told, Lookup, Network};
-use gatehook_webhooks::{Engine, EngineConfig, EngineHandle, Sender, SenderConfig};
+use gatehook_webhooks::{Engine, EngineConfig, EngineHandle, Sender, SenderConfig, ServerUrl};
 use rstest::rstest;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket};
@@ -34,7 +34,14 @@ impl House {
         let ambient = self.store().ambient().clone();
         let node = ambient.new_id();
         let sender = Sender::new(config, ambient).unwrap();
-        Engine::start(self.store().clone(), sender, EngineConfig { node })
+        Engine::start(
+            self.store().clone(),
+            sender,
+            EngineConfig {
+                node,
+                urls: ServerUrl::new("http://localhost:9000"),
+            },
+        )
     }
 
     /// Three things happen, and a receiver that is well hears of each of them in their order while the other fails. Gives

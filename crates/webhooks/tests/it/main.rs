@@ -18,3 +18,5 @@ mod redirects;
 mod sender;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod watch;

@@ -1,0 +1,111 @@
+//! Who is told that the calls of a webhook fail, and when.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use gatehook_domain::id::WebhookId;
+use gatehook_domain::webhook::{DeliveryStatus, EventKind, Filter, LONG_FAILURE};
+use gatehook_store::delivery::{self, DeliveryFilter};
+use gatehook_store::webhook;
+use gatehook_webhooks::ServerUrl;
+use gatehook_webhooks::watch::announce;
+
+use crate::engine::House;
+use crate::receiver::{Answer, Receiver};
+
+impl House {
+    async fn asks_for_news_of_webhooks(&self, id: &WebhookId) {
+        let mut kept = self.webhook(id).await;
+        kept.options.filter = Filter {
+            events: BTreeSet::from([EventKind::WebhookFailing, EventKind::WebhookRecovered]),
+            ..Filter::default()
+        };
+        self.store().write(move |tx| webhook::update(tx, &kept)).await.unwrap();
+    }
+
+    async fn announces(&self) -> u64 {
+        let announced = self
+            .store()
+            .write(|tx| announce(tx, &ServerUrl::new("http://gates.example")));
+        announced.await.unwrap()
+    }
+
+    /// What was sent, or is to be sent, to a webhook: kinds and payloads, oldest first.
+    async fn told(&self, id: &WebhookId) -> Vec<(EventKind, String)> {
+        let filter = DeliveryFilter::Webhook(id.clone());
+        let told = self.store().read(move |tx| {
+            let (mut found, _) = delivery::search(tx, &filter, 1, 500)?;
+            found.reverse();
+            let mut told = Vec::new();
+            for one in found {
+                let event = delivery::event(tx, &one.event)?.unwrap();
+                told.push((event.kind, String::from_utf8(event.payload).unwrap()));
+            }
+            Ok::<_, gatehook_store::StoreError>(told)
+        });
+        told.await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_fails_for_long_is_told_once_to_those_who_ask_and_so_is_its_recovery() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(503), Answer::Status(200)]).await;
+    let ci = house.add_webhook("ci", receiver.url("/hook"), false).await;
+    let ops = house.add_webhook("ops", receiver.url("/ops"), true).await;
+    house.asks_for_news_of_webhooks(&ops).await;
+    house.asks_for_news_of_webhooks(&ci).await;
+    house.happen("not for them").await;
+
+    let kept = house.webhook(&ci).await;
+    let failed = house.store().write(move |tx| {
+        let mut kept = kept;
+        kept.options.filter = Filter::default();
+        webhook::update(tx, &kept)
+    });
+    failed.await.unwrap();
+    let engine = house.engine();
+    house.happen("unheard").await;
+    engine.wake();
+    while house.webhook(&ci).await.failures == 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(engine);
+    assert_eq!(house.announces().await, 0, "one failure is no news");
+    house.opened.clock.advance(LONG_FAILURE - Duration::from_secs(1));
+    assert_eq!(house.announces().await, 0);
+    house.opened.clock.advance(Duration::from_secs(1));
+    assert_eq!(house.announces().await, 1);
+    assert_eq!(house.announces().await, 0, "it was told already");
+
+    let engine = house.engine();
+    house.settled().await;
+    engine.stop().await;
+    assert!(
+        house
+            .deliveries()
+            .await
+            .iter()
+            .all(|delivery| delivery.status == DeliveryStatus::Delivered)
+    );
+    assert_eq!(house.announces().await, 1);
+    assert_eq!(house.announces().await, 0);
+
+    let told = house.told(&ops).await;
+    let kinds: Vec<EventKind> = told.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, [EventKind::WebhookFailing, EventKind::WebhookRecovered]);
+    insta::assert_snapshot!(
+        told[0]
+            .1
+            .replace(ci.as_str(), "KEY")
+            .replace(&receiver.address.to_string(), "HOST")
+    );
+    assert!(
+        house
+            .told(&ci)
+            .await
+            .iter()
+            .all(|(kind, _)| *kind == EventKind::GateChanged),
+        "nobody is told about themselves"
+    );
+}
