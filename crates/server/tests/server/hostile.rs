@@ -326,6 +326,9 @@ async fn what_stands_in_a_query_does_not_get_into_the_log() {
         server.get(path, &As::Admin).await;
     }
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(text.contains("/api/webhooks/create") && text.contains("answered"), "{text}");
+    assert!(
+        text.contains("/api/webhooks/create") && text.contains("answered"),
+        "{text}"
+    );
     assert!(!text.contains("hunter2"), "{text}");
 }

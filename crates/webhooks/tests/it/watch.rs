@@ -1,6 +1,5 @@
 //! Who is told that the calls of a webhook fail, and when.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gatehook_domain::id::WebhookId;
@@ -14,10 +13,10 @@ use crate::engine::House;
 use crate::receiver::{Answer, Receiver};
 
 impl House {
-    async fn asks_for_news_of_webhooks(&self, id: &WebhookId) {
+    async fn asks_for(&self, id: &WebhookId, events: &[EventKind]) {
         let mut kept = self.webhook(id).await;
         kept.options.filter = Filter {
-            events: BTreeSet::from([EventKind::WebhookFailing, EventKind::WebhookRecovered]),
+            events: events.iter().copied().collect(),
             ..Filter::default()
         };
         self.store().write(move |tx| webhook::update(tx, &kept)).await.unwrap();
@@ -34,7 +33,7 @@ impl House {
     async fn told(&self, id: &WebhookId) -> Vec<(EventKind, String)> {
         let filter = DeliveryFilter::Webhook(id.clone());
         let told = self.store().read(move |tx| {
-            let (mut found, _) = delivery::search(tx, &filter, 1, 500)?;
+            let (mut found, _) = delivery::search(tx, &filter, None, 1, 500)?;
             found.reverse();
             let mut told = Vec::new();
             for one in found {
@@ -53,17 +52,9 @@ async fn a_webhook_that_fails_for_long_is_told_once_to_those_who_ask_and_so_is_i
     let receiver = Receiver::start(vec![Answer::Status(503), Answer::Status(200)]).await;
     let ci = house.add_webhook("ci", receiver.url("/hook"), false).await;
     let ops = house.add_webhook("ops", receiver.url("/ops"), true).await;
-    house.asks_for_news_of_webhooks(&ops).await;
-    house.asks_for_news_of_webhooks(&ci).await;
-    house.happen("not for them").await;
-
-    let kept = house.webhook(&ci).await;
-    let failed = house.store().write(move |tx| {
-        let mut kept = kept;
-        kept.options.filter = Filter::default();
-        webhook::update(tx, &kept)
-    });
-    failed.await.unwrap();
+    let news = [EventKind::WebhookFailing, EventKind::WebhookRecovered];
+    house.asks_for(&ops, &news).await;
+    house.asks_for(&ci, &[EventKind::GateChanged, news[0], news[1]]).await;
     let engine = house.engine();
     house.happen("unheard").await;
     engine.wake();
