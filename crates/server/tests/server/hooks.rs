@@ -81,7 +81,7 @@ async fn a_webhook_says_what_it_wants_to_be_told_and_can_take_it_back() {
     let refused = async |name: &str, value: &str| update(&server, key, &[(name, value)]).await.1;
     assert_eq!(
         refused("events", "ping").await,
-        "Value of parameter 'events' (ping) must be one of: [analysis.completed, gate.changed]"
+        "Value of parameter 'events' (ping) must be one of: [analysis.completed, gate.changed, webhook.failing, webhook.recovered]"
     );
     assert_eq!(
         refused("gateStatuses", "WARN").await,
@@ -425,4 +425,63 @@ async fn a_format_is_previewed_without_being_sent() {
         server.post("api/webhooks/preview", &form, &As::Anonymous).await.status,
         401
     );
+}
+
+#[tokio::test]
+async fn what_is_kept_secret_goes_to_no_other_server_unasked() {
+    let server = TestServer::start().await;
+    let made = create(
+        &server,
+        &[
+            ("headers", "X-Api-Key: hunter2hunter2"),
+            ("format", "gitlab-status"),
+            ("formatProject", "g/p"),
+            ("formatToken", "hunter2hunter2"),
+        ],
+    )
+    .await;
+    let key = made["key"].as_str().unwrap();
+    let elsewhere = ("url", "https://elsewhere.example/in");
+    for extra in [
+        &[elsewhere][..],
+        &[elsewhere, ("headers", "X-Api-Key")],
+        &[elsewhere, ("headers", "X-Api-Key: another")],
+        &[elsewhere, ("formatToken", "another")],
+    ] {
+        let (status, error) = update(&server, key, extra).await;
+        assert_eq!(status, 400, "{extra:?}");
+        assert!(error.contains("leads to another server now"), "{error}");
+    }
+    assert_eq!(listed(&server, "").await["url"], HOOK, "nothing was changed");
+    assert_eq!(
+        update(&server, key, &[("url", "https://hooks.example/other")]).await,
+        done()
+    );
+    let anew = [elsewhere, ("headers", ""), ("formatToken", "another")];
+    assert_eq!(update(&server, key, &anew).await, done());
+    assert_eq!(listed(&server, "").await["url"], elsewhere.1);
+}
+
+#[tokio::test]
+async fn pages_show_how_the_calls_of_webhooks_fare_to_those_who_administer_them() {
+    let server = TestServer::start().await;
+    project(&server).await;
+    create(&server, &[("project", "p"), ("skipTlsVerification", "true")]).await;
+    server
+        .did(
+            "api/webhooks/create",
+            &[("name", "<ops>"), ("url", "https://u:hunter2@ops.example/")],
+        )
+        .await;
+    let global = server.get("admin/webhooks", &As::Admin).await;
+    assert_eq!(global.status, 200);
+    assert!(global.text.contains("&#60;ops&#62;") && global.text.contains("https://*:*******@ops.example/"));
+    assert!(!global.text.contains("hooks.example") && !global.text.contains("hunter2"));
+    let own = server.get("project/webhooks?id=p", &As::Admin).await;
+    assert!(own.text.contains("hooks.example") && own.text.contains("certificate is not verified"));
+    assert!(own.text.contains("Never"));
+    for page in ["admin/webhooks", "project/webhooks?id=p"] {
+        assert_eq!(server.get(page, &As::Anonymous).await.status, 401, "{page}");
+    }
+    assert_eq!(server.get("project/webhooks?id=none", &As::Admin).await.status, 404);
 }

@@ -5,7 +5,7 @@ use gatehook_domain::webhook::filter::{MAX_PATTERN_LENGTH, MAX_PATTERNS};
 use gatehook_domain::webhook::format::MAX_TEMPLATE_LENGTH;
 use gatehook_domain::webhook::header::check_headers;
 use gatehook_domain::webhook::{
-    CustomHeader, EventKind, Filter, Format, FormatKind, FormatParts, GateSays, HookOptions, Pattern, TaskEnd,
+    CustomHeader, EventKind, Filter, Format, FormatKind, FormatParts, GateSays, HookOptions, Pattern, TaskEnd, Webhook,
     WebhookUrl,
 };
 use gatehook_webhooks::format;
@@ -22,8 +22,13 @@ pub(super) const BRANCHES: Param = Param::list(
 )
 .max_values(MAX_PATTERNS)
 .max_length(MAX_PATTERNS * (MAX_PATTERN_LENGTH + 1));
-pub(super) const EVENTS: Param = Param::list("events", "The kinds of event it is told; none: both")
-    .possible(&["analysis.completed", "gate.changed"]);
+pub(super) const EVENTS: Param =
+    Param::list("events", "The kinds of event it is told; none: the first two").possible(&[
+        "analysis.completed",
+        "gate.changed",
+        "webhook.failing",
+        "webhook.recovered",
+    ]);
 pub(super) const FORMAT: Param = Param::text("format", "What the body of its calls looks like; none: SonarQube's")
     .possible(&[
         "sonarqube",
@@ -114,6 +119,28 @@ pub(super) fn changed(
     check_headers(&options.headers, url).map_err(|error| ApiError::bad(error.to_string()))?;
     check_format_headers(&options, url)?;
     Ok(options)
+}
+
+/// Refuses to send what is kept secret to another server than the one it was given for: whoever may change a webhook need not
+/// know its headers' values and its token, and must not get at them by having it call a server of their own.
+pub(super) fn keep_from_others(params: &Params, kept: &Webhook, url: &WebhookUrl) -> Result<(), ApiError> {
+    if kept.url.target().origin() == url.target().origin() {
+        return Ok(());
+    }
+    let lines = params.repeated(HEADERS.key).iter().flat_map(|text| text.lines());
+    let by_name = lines.map(str::trim).any(|line| !line.is_empty() && !line.contains(':'));
+    let keeps_headers = !kept.options.headers.is_empty() && (by_name || !params.given(HEADERS.key));
+    let keeps_token = kept.options.format.parts().token.is_some()
+        && !params.given(FORMAT_TOKEN.key)
+        && changed_format(params, &kept.options.format).is_ok_and(|format| format.parts().token.is_some());
+    if keeps_headers || keeps_token {
+        let what = if keeps_headers { HEADERS.key } else { FORMAT_TOKEN.key };
+        return Err(ApiError::bad(format!(
+            "The URL leads to another server now: give '{what}' anew, or blank, so that what is kept does not \
+             go there unasked"
+        )));
+    }
+    Ok(())
 }
 
 fn change_filter(params: &Params, filter: &mut Filter, is_global: bool) -> Result<(), ApiError> {
@@ -314,7 +341,7 @@ impl Shown {
 }
 
 /// Says in the log that a webhook does not check its receiver's certificate.
-pub(super) fn warn_of_skipped_tls(webhook: &gatehook_domain::webhook::Webhook) {
+pub(super) fn warn_of_skipped_tls(webhook: &Webhook) {
     if webhook.options.skip_tls_verification {
         tracing::warn!(
             webhook = %webhook.id,

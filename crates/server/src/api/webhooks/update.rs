@@ -112,6 +112,7 @@ fn change(tx: &mut Tx<'_>, call: &Call, url: &WebhookUrl, grace: Option<Duration
     if kept.url.expose() != url.expose() {
         webhook::forget_failures(tx, &kept.id)?;
     }
+    options::keep_from_others(&call.params, &kept, &url)?;
     kept.options = options::changed(&call.params, &kept.options, kept.project.is_none(), &url)?;
     kept.url = url;
     if call.params.given("secret") {
