@@ -6,6 +6,7 @@ mod demo;
 mod listen;
 mod logging;
 mod reference;
+mod rotate_key;
 mod scan;
 mod serve;
 
@@ -51,6 +52,14 @@ enum Command {
     },
     /// Bring the schema of the database up to date without serving.
     Migrate {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Seal the secrets in the database with another key. Stop all servers of the database first.
+    ///
+    /// The new key is the one in GATEHOOK_NEW_SECRET_KEY (32 bytes in base64). Without it a new one is made, if the key is the
+    /// file of the data folder; it takes that file's place.
+    RotateKey {
         #[command(flatten)]
         flags: Flags,
     },
@@ -113,6 +122,12 @@ fn run(command: Command) -> Result<ExitCode> {
             let settings = Settings::resolve(&flags)?;
             start_logging(&settings)?;
             runtime()?.block_on(serve::migrate(&settings))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::RotateKey { flags } => {
+            let settings = Settings::resolve(&flags)?;
+            start_logging(&settings)?;
+            runtime()?.block_on(rotate_key::rotate(&settings))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Reference { part } => {

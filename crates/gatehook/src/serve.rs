@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Settings;
 
 /// The file in the data folder that holds the key which secrets are sealed with.
-const KEY_FILE: &str = "secret.key";
+pub(crate) const KEY_FILE: &str = "secret.key";
 /// The largest file of certificates or keys that is read, in bytes; all authorities of a system are a quarter of that.
 const MAX_PEM: u64 = 1024 * 1024;
 /// The SQLite database in the data folder.
@@ -260,7 +260,7 @@ pub(crate) fn secret_key(settings: &Settings, data_dir: &Path, ambient: &Ambient
 }
 
 /// Writes a file that only its owner can read, whole or not at all, and makes sure that it survives a power cut.
-fn write_private(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         // Temporary files are made with mode 0600.
@@ -273,7 +273,7 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn make_private_folder(path: &Path) -> Result<()> {
+pub(crate) fn make_private_folder(path: &Path) -> Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -112,7 +112,8 @@ pub enum OpenError {
     /// The database was sealed with another key.
     #[error(
         "the secrets in the database were sealed with another key: give the server the key that it had (the file secret.key \
-         of its data folder, or GATEHOOK_SECRET_KEY); nodes on one PostgreSQL need the same"
+         of its data folder, or GATEHOOK_SECRET_KEY); nodes on one PostgreSQL need the same; if a change of the key was \
+         interrupted, `gatehook rotate-key` ends it"
     )]
     WrongKey,
     /// The key could not be compared with the database.

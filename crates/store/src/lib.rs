@@ -35,6 +35,7 @@ pub mod new_code;
 pub mod node;
 pub mod permission;
 pub mod project;
+mod rekey;
 pub mod rule;
 pub mod setting;
 pub mod task;
@@ -44,6 +45,7 @@ pub mod webhook;
 
 pub use config::{DatabaseUrl, DatabaseUrlError, StoreConfig};
 pub use error::{EngineError, OpenError, StoreError};
+pub use rekey::rekey;
 pub use secret::{SecretKey, SecretKeyError, Unsealable};
 pub use statement::Statement;
 pub use store::Store;

@@ -2,7 +2,7 @@
 
 use gatehook_domain::id::Id;
 use gatehook_domain::{Ambient, Timestamp};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::StoreError;
 use crate::insert::{self, InsertTexts};
@@ -223,6 +223,18 @@ impl Tx<'_> {
         let mut nonce = [0_u8; 24];
         self.ambient.fill(&mut nonce);
         Ok(self.key.seal(nonce, purpose, secret)?)
+    }
+
+    /// Seals a secret with another key than the store's.
+    pub(crate) fn seal_with(
+        &self,
+        key: &SecretKey,
+        purpose: &str,
+        secret: &SecretString,
+    ) -> Result<Vec<u8>, StoreError> {
+        let mut nonce = [0_u8; 24];
+        self.ambient.fill(&mut nonce);
+        Ok(key.seal(nonce, purpose, secret.expose_secret())?)
     }
 
     /// Opens a sealed secret.

@@ -12,16 +12,16 @@ use crate::tx::Tx;
 use crate::value::Row;
 
 /// What the sealing of a URL is bound to.
-const URL: &str = "webhook.url";
+pub(crate) const URL: &str = "webhook.url";
 /// What the sealing of a secret is bound to.
-const SECRET: &str = "webhook.secret";
+pub(crate) const SECRET: &str = "webhook.secret";
 /// What the sealing of headers is bound to.
-const HEADERS: &str = "webhook.headers";
+pub(crate) const HEADERS: &str = "webhook.headers";
 /// What the sealing of a format is bound to: it may hold a token.
-const FORMAT: &str = "webhook.format";
+pub(crate) const FORMAT: &str = "webhook.format";
 /// What the sealing of a secret that was replaced is bound to. Not the same as for the present one, so that nobody who
 /// can write to the database can bring it back.
-const PREVIOUS: &str = "webhook.previous_secret";
+pub(crate) const PREVIOUS: &str = "webhook.previous_secret";
 
 /// Keeps a new webhook.
 pub fn insert(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<(), StoreError> {

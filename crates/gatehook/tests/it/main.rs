@@ -15,6 +15,7 @@ mod listening;
 mod misbehaving;
 mod receivers;
 mod scanning;
+mod secrets;
 mod several_nodes;
 mod start_and_stop;
 mod story;

@@ -93,6 +93,59 @@ async fn another_key_is_refused_before_anything_is_lost() {
 }
 
 #[tokio::test]
+async fn the_key_can_be_changed_and_an_interrupted_change_be_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let (file, coming) = (data.join("secret.key"), data.join("secret.key.new"));
+    let server = Server::start(&data).await;
+    let hook = [
+        ("name", "n"),
+        ("url", "http://u:p@127.0.0.1:1/"),
+        ("secret", "0123456789abcdef"),
+        ("headers", "X-Key: value"),
+    ];
+    server.post("webhooks/create", &hook).await;
+    let rotate = || run(gatehook().args(["rotate-key", "--data-dir"]).arg(&data));
+    let (code, _, errors) = rotate();
+    assert_eq!(code, 1);
+    assert!(errors.contains("in use by another gatehook"), "{errors}");
+    server.stop().await;
+
+    let old = std::fs::read_to_string(&file).unwrap();
+    let (code, said, errors) = rotate();
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert!(
+        said.contains("The secrets of 1 webhooks are sealed with the new key"),
+        "{said}"
+    );
+    let new = std::fs::read_to_string(&file).unwrap();
+    assert_ne!(old, new);
+    assert!(!coming.exists());
+    let server = Server::start(&data).await;
+    let listed = server.get("webhooks/list", &[]).await["webhooks"][0].clone();
+    assert_eq!(
+        (&listed["hasSecret"], &listed["headers"][0]),
+        (&true.into(), &"X-Key".into())
+    );
+    server.stop().await;
+
+    // As when the machine stopped between the commit and the new file's taking its place.
+    std::fs::rename(&file, &coming).unwrap();
+    std::fs::write(&file, &old).unwrap();
+    let mut serve = gatehook();
+    let (code, _, errors) = run(serve
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(&data));
+    assert_eq!(code, 1);
+    assert!(errors.contains("`gatehook rotate-key` ends it"), "{errors}");
+    let (code, said, _) = rotate();
+    assert_eq!(code, 0);
+    assert!(said.contains("is complete"), "{said}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), new);
+    Server::start(&data).await.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_killed_server_left_in_its_temporary_folder_is_removed() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -3,7 +3,7 @@ use gatehook_domain::webhook::{
     CustomHeader, EventKind, Filter, Format, FormatKind, FormatParts, HookOptions, Pattern, PreviousSecret, Webhook,
     WebhookUrl,
 };
-use gatehook_store::{StoreError, Tx, delivery, webhook};
+use gatehook_store::{SecretKey, StoreError, Tx, delivery, rekey, webhook};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::bench::{Done, at, id, keep_deliveries, keep_project, keep_webhook, new_webhook};
@@ -15,6 +15,8 @@ crate::on_both! {
     an_event_is_told_to_the_projects_webhooks_then_to_the_global_ones
     deleting_a_webhook_says_how_many_deliveries_were_owed
     webhooks_that_have_failed_for_long_are_found
+    others_are_told_about_a_webhook_once_until_it_is_well_again
+    everything_can_be_sealed_with_another_key
 }
 
 fn a_webhook_is_kept_with_its_url_and_secret(tx: &mut Tx<'_>) -> Done {
@@ -189,5 +191,82 @@ fn webhooks_that_have_failed_for_long_are_found(tx: &mut Tx<'_>) -> Done {
     assert_eq!(webhook::count_failing_since(tx, at(3))?, 2);
     webhook::pause(tx, &id("webhook-old"))?;
     assert_eq!(webhook::count_failing_since(tx, at(3))?, 1);
+    Ok(())
+}
+
+fn others_are_told_about_a_webhook_once_until_it_is_well_again(tx: &mut Tx<'_>) -> Done {
+    let names = |found: Vec<Webhook>| found.into_iter().map(|webhook| webhook.name).collect::<Vec<_>>();
+    for (name, paused) in [("flaky", false), ("paused", true)] {
+        let hook = Webhook {
+            failures: 3,
+            failing_since: Some(at(5)),
+            paused,
+            ..new_webhook(name, None)
+        };
+        webhook::insert(tx, &hook)?;
+    }
+    let flaky: WebhookId = id("webhook-flaky");
+    assert!(
+        names(webhook::unannounced(tx, at(4), 9)?).is_empty(),
+        "not for long yet"
+    );
+    assert_eq!(names(webhook::unannounced(tx, at(5), 9)?), ["flaky"]);
+    assert!(webhook::set_announced(tx, &flaky, Some(at(6)))?);
+    assert!(
+        !webhook::set_announced(tx, &flaky, Some(at(7)))?,
+        "another node was faster"
+    );
+    assert!(names(webhook::unannounced(tx, at(9), 9)?).is_empty());
+    assert!(names(webhook::recovered(tx, 9)?).is_empty(), "it still fails");
+    webhook::forget_failures(tx, &flaky)?;
+    assert!(
+        names(webhook::recovered(tx, 9)?).is_empty(),
+        "nothing is known of a new URL"
+    );
+
+    let well = Webhook {
+        failures: 0,
+        failing_since: None,
+        ..new_webhook("well", None)
+    };
+    webhook::insert(tx, &well)?;
+    assert!(webhook::set_announced(tx, &well.id, Some(at(6)))?);
+    assert_eq!(names(webhook::recovered(tx, 9)?), ["well"]);
+    assert!(webhook::set_announced(tx, &well.id, None)?);
+    assert!(!webhook::set_announced(tx, &well.id, None)?);
+    assert!(webhook::recovered(tx, 9)?.is_empty());
+    keep_deliveries(tx, &[at(0), at(1)])?;
+    assert_eq!(delivery::count_owed(tx, &id("webhook-ci"))?, 2);
+    assert_eq!(delivery::count_owed(tx, &well.id)?, 0);
+    Ok(())
+}
+
+fn everything_can_be_sealed_with_another_key(tx: &mut Tx<'_>) -> Done {
+    let hook = Webhook {
+        secret: Some(SecretString::from("s3cr3t")),
+        options: HookOptions {
+            headers: vec![CustomHeader::parse("X-Key", "value").unwrap()],
+            ..HookOptions::default()
+        },
+        ..new_webhook("ci", None)
+    };
+    webhook::insert(tx, &hook)?;
+    let sealed = "SELECT url, secret, headers, previous_secret FROM webhook";
+    let read = |tx: &mut Tx<'_>| -> Result<(Vec<u8>, Vec<u8>, Vec<u8>, Option<Vec<u8>>), StoreError> {
+        let row = tx.query_opt(sealed, &[])?.unwrap();
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    };
+    let new = SecretKey::from_bytes([9; 32]);
+    assert_eq!(rekey(tx, &new)?, 1);
+    let (url, secret, headers, previous) = read(tx)?;
+    let opened = |purpose, sealed: &[u8]| new.open(purpose, sealed).unwrap().expose_secret().to_owned();
+    assert_eq!(opened("webhook.url", &url), hook.url.expose());
+    assert_eq!(opened("webhook.secret", &secret), "s3cr3t");
+    assert!(opened("webhook.headers", &headers).contains("value"));
+    assert_eq!(previous, None);
+    assert!(
+        webhook::by_id(tx, &hook.id).is_err(),
+        "the old key opens nothing any more"
+    );
     Ok(())
 }
