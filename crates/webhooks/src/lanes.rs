@@ -24,7 +24,7 @@ pub(crate) const FLIGHTS: usize = 8;
 const FIRST_WINDOW: usize = 4;
 /// How many deliveries to a destination that answers quickly are held at most: enough that claiming more takes no longer
 /// than sending these.
-const WIDEST_WINDOW: usize = 128;
+const WIDEST_WINDOW: usize = 256;
 /// How far ahead of its rate a destination's calls may be: timers are no finer than this.
 const AHEAD: Duration = Duration::from_millis(10);
 /// Lanes that are remembered. Those of idle destinations are forgotten when there are more.
