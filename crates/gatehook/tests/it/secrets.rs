@@ -99,7 +99,7 @@ async fn no_secret_that_was_used_stands_in_a_log_or_an_answer() {
     };
     for (key, _) in &keys {
         let test = server.anonymous(Method::POST, "api/webhooks/test").bearer_auth(TOKEN);
-        ask(test.form(&[("webhook", key)])).await;
+        ask(test.query(&[("webhook", key)])).await;
         let deliveries = format!("api/webhooks/deliveries?webhook={key}");
         let found = ask(server.anonymous(Method::GET, &deliveries).bearer_auth(TOKEN)).await;
         let found: serde_json::Value = serde_json::from_str(&found).unwrap();
@@ -125,7 +125,7 @@ async fn no_secret_that_was_used_stands_in_a_log_or_an_answer() {
         ("secret", "canary"),
     ];
     let refused = server.anonymous(Method::POST, "api/webhooks/create").bearer_auth(TOKEN);
-    ask(refused.form(&bad)).await;
+    ask(refused.query(&bad)).await;
     assert!(
         answers.contains("refused") && answers.contains("hasSecret"),
         "the answers are there"
