@@ -133,6 +133,11 @@ impl<'a, R: Read + Seek> EntryReader<'a, R> {
             limits,
         }
     }
+
+    /// How many bytes the entry says that it has, as far as so many may be read. It may lie.
+    pub(crate) fn claims(&self) -> usize {
+        usize::try_from(self.file.size().min(self.limits.max_entry_bytes)).unwrap_or(0)
+    }
 }
 
 impl<R: Read + Seek> Read for EntryReader<'_, R> {

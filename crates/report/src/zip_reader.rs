@@ -264,7 +264,10 @@ impl<R: Read + Seek> ReportReader<R> {
         let Some(entry) = self.entry(name)? else {
             return Ok(None);
         };
-        let mut bytes = Vec::new();
+        // At once as much as it will be: a buffer that grows is there twice while it is moved. What is claimed and not there
+        // is never touched, so it costs nothing.
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut bytes = Vec::with_capacity(entry.claims().min(most).saturating_add(1));
         entry
             .take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
