@@ -1,5 +1,7 @@
 //! Nothing that is secret gets into a log or an answer, whatever happens to it.
 
+use std::fmt::Write as _;
+
 use gatehook_testkit::receiver::Receiver;
 use gatehook_testkit::report::{FileBuilder, ReportBuilder};
 use reqwest::Method;
@@ -94,7 +96,7 @@ async fn no_secret_that_was_used_stands_in_a_log_or_an_answer() {
     let mut answers = String::new();
     let mut ask = async |request: reqwest::RequestBuilder| {
         let (status, body) = server.send(request).await;
-        answers.push_str(&format!("{status}\n{body}\n"));
+        writeln!(answers, "{status}\n{body}").unwrap();
         body
     };
     for (key, _) in &keys {

@@ -251,14 +251,13 @@ fn everything_can_be_sealed_with_another_key(tx: &mut Tx<'_>) -> Done {
         ..new_webhook("ci", None)
     };
     webhook::insert(tx, &hook)?;
-    let sealed = "SELECT url, secret, headers, previous_secret FROM webhook";
-    let read = |tx: &mut Tx<'_>| -> Result<(Vec<u8>, Vec<u8>, Vec<u8>, Option<Vec<u8>>), StoreError> {
-        let row = tx.query_opt(sealed, &[])?.unwrap();
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-    };
     let new = SecretKey::from_bytes([9; 32]);
     assert_eq!(rekey(tx, &new)?, 1);
-    let (url, secret, headers, previous) = read(tx)?;
+    let row = tx
+        .query_opt("SELECT url, secret, headers, previous_secret FROM webhook", &[])?
+        .unwrap();
+    let (url, secret, headers): (Vec<u8>, Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let previous: Option<Vec<u8>> = row.get(3)?;
     let opened = |purpose, sealed: &[u8]| new.open(purpose, sealed).unwrap().expose_secret().to_owned();
     assert_eq!(opened("webhook.url", &url), hook.url.expose());
     assert_eq!(opened("webhook.secret", &secret), "s3cr3t");

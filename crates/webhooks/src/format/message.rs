@@ -179,12 +179,11 @@ impl Message {
     /// The sign at the beginning of a message: how it went, at a glance.
     pub(super) fn sign(&self) -> char {
         match self.outcome {
-            Outcome::Passed => '✅',
+            Outcome::Passed | Outcome::Recovered => '✅',
             Outcome::Failed => '❌',
             Outcome::TaskFailed => '💥',
             Outcome::NoGate => '⚪',
             Outcome::Failing => '🔌',
-            Outcome::Recovered => '✅',
         }
     }
 
