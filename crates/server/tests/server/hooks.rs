@@ -485,3 +485,75 @@ async fn pages_show_how_the_calls_of_webhooks_fare_to_those_who_administer_them(
     }
     assert_eq!(server.get("project/webhooks?id=none", &As::Admin).await.status, 404);
 }
+
+#[tokio::test]
+async fn every_action_wants_a_login_before_it_looks_at_anything() {
+    let server = TestServer::start().await;
+    for (action, is_post) in [
+        ("create", true),
+        ("update", true),
+        ("delete", true),
+        ("test", true),
+        ("preview", false),
+        ("list", false),
+        ("deliveries", false),
+        ("delivery", false),
+    ] {
+        let path = format!("api/webhooks/{action}");
+        let reply = if is_post {
+            server.post(&path, &[], &As::Anonymous).await
+        } else {
+            server.get(&path, &As::Anonymous).await
+        };
+        assert_eq!(reply.status, 401, "{action}");
+    }
+}
+
+#[tokio::test]
+async fn deliveries_are_asked_for_by_one_thing_or_by_all_three() {
+    let server = TestServer::start().await;
+    project(&server).await;
+    let asked = async |query: &str| {
+        let reply = server
+            .get(&format!("api/webhooks/deliveries?{query}"), &As::Admin)
+            .await;
+        (reply.status, reply.text)
+    };
+    for two in [
+        "webhook=w&componentKey=p",
+        "webhook=w&ceTaskId=t",
+        "componentKey=p&ceTaskId=t",
+    ] {
+        let (status, text) = asked(two).await;
+        assert_eq!(status, 400, "{two}");
+        assert!(text.contains("must be provided"), "{text}");
+    }
+    assert_eq!(asked("webhook=w&componentKey=p&ceTaskId=t").await.0, 200);
+    assert_eq!(asked("componentKey=none").await.0, 404);
+    assert_eq!(asked("componentKey=p&ps=500").await.0, 200);
+    for size in ["ps=0", "ps=501", "p=0"] {
+        assert_eq!(asked(&format!("componentKey=p&{size}")).await.0, 400, "{size}");
+    }
+    assert_eq!(
+        server.get("api/webhooks/list?project=none", &As::Admin).await.status,
+        404
+    );
+}
+
+#[tokio::test]
+async fn texts_are_as_long_as_they_may_be_and_no_longer() {
+    let server = TestServer::start().await;
+    let long = |count: usize| "a".repeat(count);
+    let url = |count: usize| format!("https://h.example/{}", long(count - "https://h.example/".len()));
+    for (name, link, secret, status) in [
+        (long(100), url(512), long(200), 200),
+        (long(101), url(512), long(200), 400),
+        (long(100), url(513), long(200), 400),
+        (long(100), url(512), long(201), 400),
+        (long(100), url(512), long(15), 400),
+    ] {
+        let form = [("name", name.as_str()), ("url", &link), ("secret", &secret)];
+        let reply = server.post("api/webhooks/create", &form, &As::Admin).await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+    }
+}
