@@ -417,4 +417,91 @@ mod tests {
             r#""branch":{"name":"new","type":"BRANCH","isMain":false,"url":"https://gates.example/dashboard?id=org.acme%3Ashop&branch=new"}"#
         ));
     }
+
+    /// A judged analysis of a branch, with nothing that can be left out.
+    fn happened<'a>(
+        project: &'a Project,
+        branch: Option<&'a Branch>,
+        analysis: &'a Analysis,
+        gate: Option<(&'a str, &'a Verdict)>,
+    ) -> Happened<'a> {
+        Happened {
+            project,
+            branch,
+            named: None,
+            kind: EventKind::AnalysisCompleted,
+            task: None,
+            result: TaskResult::Succeeded,
+            analysis: Some(analysis),
+            analysed_at: None,
+            revision: None,
+            changed_at: NOW,
+            gate,
+            gate_before: None,
+            properties: &analysis.properties,
+        }
+    }
+
+    #[test]
+    fn what_there_is_not_is_left_out_and_what_is_empty_is_told() {
+        let (project, mut analysis) = (project(), analysis());
+        analysis.revision = None;
+        analysis.properties = BTreeMap::from([("sonar.analysis.empty".to_owned(), String::new())]);
+        let pull_request = branch("7", BranchKind::PullRequest, true);
+        let passes = Verdict {
+            status: GateStatus::Ok,
+            conditions: Vec::new(),
+            ignored_conditions: false,
+        };
+        let judged = happened(&project, Some(&pull_request), &analysis, Some(("Nothing", &passes)));
+        insta::assert_snapshot!(told(&judged), @r#"{"serverUrl":"https://gates.example","status":"SUCCESS","analysedAt":"2017-07-14T02:40:00+0000","changedAt":"2017-07-14T02:40:00+0000","project":{"key":"org.acme:shop","name":"Shop <Grün> & Söhne","url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"branch":{"name":"7","type":"PULL_REQUEST","isMain":true,"url":"https://gates.example/dashboard?id=org.acme%3Ashop&pullRequest=7"},"qualityGate":{"name":"Nothing","status":"OK","conditions":[]},"properties":{"sonar.analysis.empty":""}}"#);
+        let unknown = told(&happened(&project, None, &analysis, None));
+        assert!(
+            !unknown.contains("\"branch\"") && !unknown.contains("\"qualityGate\""),
+            "{unknown}"
+        );
+    }
+
+    fn has_null(value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::Null => true,
+            serde_json::Value::Array(items) => items.iter().any(has_null),
+            serde_json::Value::Object(members) => members.values().any(has_null),
+            _ => false,
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_things_are_called_it_is_json_in_order_without_nulls(
+            name: String, branch_name: String, gate: String, value: String, properties: BTreeMap<String, String>,
+        ) {
+            let project = Project { name: name.clone(), ..project() };
+            let branch = branch(&branch_name, BranchKind::Branch, false);
+            let properties: BTreeMap<String, String> =
+                properties.into_iter().map(|(key, value)| (format!("sonar.analysis.{key}"), value)).collect();
+            let analysis = Analysis { properties: properties.clone(), ..analysis() };
+            let mut verdict = verdict();
+            verdict.conditions[0].value = Some(value.clone());
+            let text = told(&happened(&project, Some(&branch), &analysis, Some((&gate, &verdict))));
+            let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+            proptest::prop_assert!(!text.ends_with('\n') && !has_null(&read), "{}", text);
+            proptest::prop_assert_eq!(&read["project"]["name"], &name);
+            proptest::prop_assert_eq!(&read["branch"]["name"], &branch_name);
+            proptest::prop_assert_eq!(&read["qualityGate"]["name"], &gate);
+            proptest::prop_assert_eq!(&read["qualityGate"]["conditions"][0]["value"], &value);
+            let kept: BTreeMap<String, String> = serde_json::from_value(read["properties"].clone()).unwrap();
+            proptest::prop_assert_eq!(kept, properties);
+            let order = [
+                "{\"serverUrl\":", ",\"status\":", ",\"analysedAt\":", ",\"revision\":", ",\"changedAt\":", ",\"project\":",
+                ",\"branch\":", ",\"qualityGate\":", ",\"properties\":",
+            ];
+            let mut rest = text.as_str();
+            for member in order {
+                let at = rest.find(member);
+                proptest::prop_assert!(at.is_some(), "{} in {}", member, text);
+                rest = &rest[at.unwrap_or(0)..];
+            }
+        }
+    }
 }
