@@ -103,7 +103,8 @@ pub fn claim(
     lease_until: Timestamp,
 ) -> Result<Option<Task>, StoreError> {
     // Engine fragment: on PostgreSQL several nodes claim at the same time. Each passes over the tasks, and by the lock
-    // on the project also over the waiting ones of the same project, that another is just taking.
+    // on the project also over the waiting ones of the same project, that another is just taking. Only the oldest of a
+    // project is looked at: passing over one that another has locked for a moment must not lead to a newer one.
     let sql = match tx.engine() {
         Engine::Sqlite => {
             "UPDATE task SET status = 'IN_PROGRESS', owner = $1, started_at = $2, lease_until = $3,
@@ -126,7 +127,10 @@ pub fn claim(
                              AND ((t.status = 'IN_PROGRESS' AND t.lease_until <= $2)
                                OR (t.status = 'PENDING'
                                    AND NOT EXISTS (SELECT 1 FROM task r
-                                                    WHERE r.project_id = t.project_id AND r.status = 'IN_PROGRESS')))
+                                                    WHERE r.project_id = t.project_id AND r.status = 'IN_PROGRESS')
+                                   AND NOT EXISTS (SELECT 1 FROM task o
+                                                    WHERE o.project_id = t.project_id AND o.status = 'PENDING'
+                                                      AND (o.submitted_at, o.id) < (t.submitted_at, t.id))))
                            ORDER BY t.submitted_at, t.id LIMIT 1
                              FOR UPDATE OF t SKIP LOCKED FOR NO KEY UPDATE OF p SKIP LOCKED)
              RETURNING id, project_id, branch_kind, branch_name, status, submitted_at, submitter, started_at,
