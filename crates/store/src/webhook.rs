@@ -5,6 +5,7 @@ use gatehook_domain::id::{ProjectId, WebhookId};
 use gatehook_domain::webhook::{CustomHeader, Format, HookOptions, PreviousSecret, Webhook, WebhookUrl};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::delivery;
 use crate::error::StoreError;
 use crate::params;
 use crate::sql::{LIST, Sql, json, number};
@@ -273,10 +274,7 @@ pub(crate) fn note(tx: &mut Tx<'_>, id: &WebhookId, health: &Health) -> Result<(
 
 /// Deletes a webhook and its deliveries; gives how many of them had still been owed.
 pub fn delete(tx: &mut Tx<'_>, id: &WebhookId) -> Result<u64, StoreError> {
-    let owed = number(tx.query_opt(
-        "SELECT COUNT(*) FROM delivery WHERE webhook_id = $1 AND status = 'PENDING'",
-        &params![id],
-    )?)?;
+    let owed = delivery::count_owed(tx, id)?;
     tx.execute("DELETE FROM webhook WHERE id = $1", &params![id])?;
     Ok(owed.unsigned_abs())
 }
