@@ -24,6 +24,18 @@ pub(crate) const FORMAT: &str = "webhook.format";
 /// can write to the database can bring it back.
 pub(crate) const PREVIOUS: &str = "webhook.previous_secret";
 
+/// The statement that gives webhooks as [`read`] wants them; only which ones differs.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries, failing_since, failures, gone,
+                    filter, headers, previous_secret, previous_secret_until, standard_webhooks, skip_tls_verification, format
+               FROM webhook ",
+            $which
+        )
+    };
+}
+
 /// Keeps a new webhook.
 pub fn insert(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<(), StoreError> {
     let Sealed {
@@ -66,13 +78,7 @@ pub fn insert(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<(), StoreError> {
 
 /// The webhook of this id.
 pub fn by_id(tx: &mut Tx<'_>, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
-    let row = tx.query_opt(
-        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
-                standard_webhooks, skip_tls_verification, format
-           FROM webhook WHERE id = $1",
-        &params![id],
-    )?;
+    let row = tx.query_opt(select!("WHERE id = $1"), &params![id])?;
     row.map(|row| read(tx, &row)).transpose()
 }
 
@@ -84,14 +90,7 @@ pub(crate) fn by_ids<'a>(
     let ids: Vec<&WebhookId> = ids.into_iter().collect();
     let mut found = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(LIST) {
-        let rows = Sql::new(
-            "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
-                standard_webhooks, skip_tls_verification, format
-           FROM webhook WHERE id IN ",
-        )
-        .list(chunk)
-        .query(tx)?;
+        let rows = Sql::new(select!("WHERE id IN ")).list(chunk).query(tx)?;
         for row in rows {
             found.push(read(tx, &row)?);
         }
@@ -165,10 +164,7 @@ pub fn forget_failures(tx: &mut Tx<'_>, id: &WebhookId) -> Result<(), StoreError
 /// failed for longest first, at most `limit`.
 pub fn failing_since(tx: &mut Tx<'_>, since: Timestamp, limit: i64) -> Result<Vec<Webhook>, StoreError> {
     let rows = tx.query(
-        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
-                standard_webhooks, skip_tls_verification, format
-           FROM webhook WHERE failures > 0 AND failing_since <= $1 AND NOT paused ORDER BY failing_since, id LIMIT $2",
+        select!("WHERE failures > 0 AND failing_since <= $1 AND NOT paused ORDER BY failing_since, id LIMIT $2"),
         &params![since, limit],
     )?;
     rows.iter().map(|row| read(tx, row)).collect()
@@ -185,10 +181,7 @@ pub fn count_failing_since(tx: &mut Tx<'_>, since: Timestamp) -> Result<i64, Sto
 /// The webhooks whose receivers' certificates are taken as they are, by name, at most `limit`.
 pub fn unverified(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Webhook>, StoreError> {
     let rows = tx.query(
-        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
-                standard_webhooks, skip_tls_verification, format
-           FROM webhook WHERE skip_tls_verification ORDER BY name, id LIMIT $1",
+        select!("WHERE skip_tls_verification ORDER BY name, id LIMIT $1"),
         &params![limit],
     )?;
     rows.iter().map(|row| read(tx, row)).collect()
@@ -202,11 +195,10 @@ pub fn count_unverified(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
 /// Those that [`failing_since`] finds and that nobody was told about since they last took a call.
 pub fn unannounced(tx: &mut Tx<'_>, since: Timestamp, limit: i64) -> Result<Vec<Webhook>, StoreError> {
     let rows = tx.query(
-        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
-                standard_webhooks, skip_tls_verification, format
-           FROM webhook WHERE failures > 0 AND failing_since <= $1 AND NOT paused AND announced_at IS NULL
-          ORDER BY failing_since, id LIMIT $2",
+        select!(
+            "WHERE failures > 0 AND failing_since <= $1 AND NOT paused AND announced_at IS NULL
+          ORDER BY failing_since, id LIMIT $2"
+        ),
         &params![since, limit],
     )?;
     rows.iter().map(|row| read(tx, row)).collect()
@@ -215,10 +207,7 @@ pub fn unannounced(tx: &mut Tx<'_>, since: Timestamp, limit: i64) -> Result<Vec<
 /// The webhooks that others were told about and that take calls again.
 pub fn recovered(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Webhook>, StoreError> {
     let rows = tx.query(
-        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
-                standard_webhooks, skip_tls_verification, format
-           FROM webhook WHERE announced_at IS NOT NULL AND failures = 0 ORDER BY id LIMIT $1",
+        select!("WHERE announced_at IS NOT NULL AND failures = 0 ORDER BY id LIMIT $1"),
         &params![limit],
     )?;
     rows.iter().map(|row| read(tx, row)).collect()
@@ -281,25 +270,13 @@ pub fn delete(tx: &mut Tx<'_>, id: &WebhookId) -> Result<u64, StoreError> {
 
 /// The webhooks of a project, without the global ones, ordered by name.
 pub fn of_project(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Vec<Webhook>, StoreError> {
-    let rows = tx.query(
-        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
-                standard_webhooks, skip_tls_verification, format
-           FROM webhook WHERE project_id = $1 ORDER BY name, id",
-        &params![project],
-    )?;
+    let rows = tx.query(select!("WHERE project_id = $1 ORDER BY name, id"), &params![project])?;
     rows.iter().map(|row| read(tx, row)).collect()
 }
 
 /// The global webhooks, ordered by name.
 pub fn global(tx: &mut Tx<'_>) -> Result<Vec<Webhook>, StoreError> {
-    let rows = tx.query(
-        "SELECT id, project_id, name, url, secret, created_at, updated_at, paused, retries,
-                failing_since, failures, gone, filter, headers, previous_secret, previous_secret_until,
-                standard_webhooks, skip_tls_verification, format
-           FROM webhook WHERE project_id IS NULL ORDER BY name, id",
-        &[],
-    )?;
+    let rows = tx.query(select!("WHERE project_id IS NULL ORDER BY name, id"), &[])?;
     rows.iter().map(|row| read(tx, row)).collect()
 }
 
