@@ -28,7 +28,7 @@ pub struct StillMasked;
 impl WebhookUrl {
     /// Takes a URL as it is written.
     pub fn parse(text: &str) -> Result<Self, BadWebhookUrl> {
-        let refused = || BadWebhookUrl(masked(text));
+        let refused = || BadWebhookUrl(quoted(text));
         if !is_plain(text) {
             return Err(refused());
         }
@@ -111,6 +111,22 @@ fn is_plain(text: &str) -> bool {
     authority.is_some_and(|rest| !rest.starts_with(['/', '\\'])) && !text.chars().any(char::is_control)
 }
 
+/// A text that is refused, as it is quoted: where credentials begin and end in it cannot be told, so all up to the last `@` may
+/// belong to them, but for the scheme.
+fn quoted(text: &str) -> String {
+    let Some(end) = text.rfind('@') else {
+        return text.to_owned();
+    };
+    let scheme = text[..end].find(':').filter(|colon| {
+        let (word, rest) = (&text[..*colon], &text[colon + 1..]);
+        rest.starts_with(['/', '\\']) || ["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(word))
+    });
+    let info = text[scheme.map_or(0, |colon| colon + 1)..end]
+        .trim_start_matches(|letter: char| matches!(letter, '/' | '\\') || letter.is_control());
+    let start = end - info.len();
+    format!("{}{}{}", &text[..start], asterisks(info), &text[end..])
+}
+
 /// What stands between `//` and the last `@` of the authority, and where.
 fn user_info(text: &str) -> Option<(usize, &str)> {
     let start = text.find("://")? + 3;
@@ -124,19 +140,19 @@ pub fn masked(text: &str) -> String {
     let Some((start, info)) = user_info(text) else {
         return text.to_owned();
     };
-    let mut shown = String::with_capacity(text.len());
-    shown.push_str(&text[..start]);
+    let end = start + info.len();
+    format!("{}{}{}", &text[..start], asterisks(info), &text[end..])
+}
+
+/// One for each character; the first colon stays.
+fn asterisks(info: &str) -> String {
     let mut user_ended = false;
-    for letter in info.chars() {
-        if letter == ':' && !user_ended {
-            user_ended = true;
-            shown.push(':');
-        } else {
-            shown.push('*');
-        }
-    }
-    shown.push_str(&text[start + info.len()..]);
-    shown
+    let shown = info.chars().map(|letter| {
+        let is_first_colon = letter == ':' && !user_ended;
+        user_ended |= is_first_colon;
+        if is_first_colon { ':' } else { '*' }
+    });
+    shown.collect()
 }
 
 #[cfg(test)]
@@ -149,6 +165,7 @@ mod tests {
         assert_eq!(shown("http://foo:barouf@toto/bop"), "http://***:******@toto/bop");
         assert_eq!(shown("http://us@foo"), "http://**@foo");
         assert_eq!(shown("https://foo/?a=b@c"), "https://foo/?a=b@c");
+        assert_eq!(shown("https://my%40me:p%3Ass@foo/"), "https://*******:******@foo/");
         let url = WebhookUrl::parse("http://u:hunter2@foo/").unwrap();
         assert!(!format!("{url:?}").contains("hunter2"));
     }
@@ -196,7 +213,8 @@ mod tests {
             "http:me:hunter2@host/a://b@c",
             "http://host/\nSent webhook",
         ] {
-            assert!(WebhookUrl::parse(odd).is_err(), "{odd:?}");
+            let quoted = WebhookUrl::parse(odd).unwrap_err().to_string();
+            assert!(!quoted.contains("hunter2"), "{odd:?}: {quoted}");
         }
         assert_eq!(
             WebhookUrl::parse("HTTPS://me:hunter2@host").unwrap().masked(),
@@ -215,7 +233,16 @@ mod tests {
         ] {
             assert!(WebhookUrl::parse(bad).is_err(), "{bad}");
         }
-        let error = WebhookUrl::parse("ftp://u:hunter2@host/").unwrap_err().to_string();
-        assert!(!error.contains("hunter2"), "{error}");
+        for (bad, shown) in [
+            ("ftp://u:p@host/", "ftp://*:*@host/"),
+            ("http:u:p@host/", "http:*:*@host/"),
+            ("http://u:a/b@host/", "http://*:***@host/"),
+            ("http://u:a#b@c@/", "http://*:*****@/"),
+            ("u:p@host/", "*:*@host/"),
+            ("p@host", "*@host"),
+        ] {
+            let text = format!("Url parameter with value '{shown}' is not a valid url");
+            assert_eq!(WebhookUrl::parse(bad).unwrap_err().to_string(), text);
+        }
     }
 }
