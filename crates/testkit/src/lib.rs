@@ -1,6 +1,7 @@
-//! The harness that tests of several crates use: reports made to order, a receiver that misbehaves on order, a server in
-//! process with callers by role, and a clock to move.
+//! The harness that tests of several crates use: reports made to order, a receiver that misbehaves on order, a project in a
+//! store of its own with a clock to move, and the search for secrets in what servers say.
 
 pub mod lab;
 pub mod receiver;
 pub mod report;
+pub mod secrets;

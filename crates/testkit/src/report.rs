@@ -192,6 +192,12 @@ impl FileBuilder {
         self
     }
 
+    /// Adds a security hotspot.
+    #[must_use]
+    pub fn hotspot(self, rule: &str, line: i32) -> Self {
+        self.typed_issue(rule, line, proto::IssueType::SecurityHotspot, proto::Severity::Major)
+    }
+
     /// Says of lines whether tests run them.
     #[must_use]
     pub fn covered(mut self, lines: impl IntoIterator<Item = (i32, bool)>) -> Self {

@@ -1,6 +1,6 @@
 //! The other commands.
 
-use crate::harness::{gatehook, run};
+use crate::harness::{TOKEN, gatehook, run};
 
 #[test]
 fn the_demo_ends_well_and_tells_the_whole_story() {
@@ -22,10 +22,11 @@ fn the_demo_ends_well_and_tells_the_whole_story() {
 
 #[test]
 fn the_configuration_is_shown_with_its_sources_and_without_secrets() {
+    // Whatever a command prints is searched for secrets.
     let (code, output, _) = run(gatehook()
         .args(["config", "--listen", "127.0.0.1:1234"])
         .env("GATEHOOK_DATABASE", "postgres://gatehook:hunter2@db/gatehook")
-        .env("GATEHOOK_ADMIN_TOKEN", "0123456789abcdef"));
+        .env("GATEHOOK_ADMIN_TOKEN", TOKEN));
     assert_eq!(code, 0);
     assert!(
         output
@@ -35,10 +36,6 @@ fn the_configuration_is_shown_with_its_sources_and_without_secrets() {
     );
     assert!(
         output.contains("# GATEHOOK_DATABASE") && output.contains("# default"),
-        "{output}"
-    );
-    assert!(
-        !output.contains("hunter2") && !output.contains("0123456789abcdef"),
         "{output}"
     );
 }
@@ -70,7 +67,6 @@ fn what_calls_need_is_checked_before_anything_starts_and_without_telling_secrets
         set_up(&mut command);
         let (code, _, errors) = run(&mut command);
         assert_eq!(code, 1, "{errors}");
-        assert!(!errors.contains("hunter2"), "{errors}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was made");
         errors
     };

@@ -14,8 +14,6 @@ use crate::harness::{PATIENCE, Server, TOKEN};
 
 /// Projects that people and scanners work on at the same time.
 const PROJECTS: [&str; 4] = ["north", "east", "south", "west"];
-/// The secret of every webhook.
-const SECRET: &str = "0123456789abcdef";
 
 /// A server that is ready.
 async fn start(data: &Path) -> Server {

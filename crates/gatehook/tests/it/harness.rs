@@ -6,10 +6,15 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use gatehook_testkit::report::ReportBuilder;
+use gatehook_testkit::secrets;
 use serde_json::Value;
 
 /// The administrator's token of all test servers.
-pub(crate) const TOKEN: &str = "squ_0123456789abcdef0123456789abcdef01234567";
+pub(crate) const TOKEN: &str = "squ_hunter2bcdef0123456789abcdef0123456789ab";
+/// The administrator's password of all test servers.
+pub(crate) const PASSWORD: &str = "hunter2 battery staple";
+/// What webhooks sign with.
+pub(crate) const SECRET: &str = "hunter2-012345678";
 /// How long a test waits for what must happen; far above what any machine needs.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -41,7 +46,7 @@ impl Server {
         let server = Self::start_with(data_dir, |command| {
             command
                 .env("GATEHOOK_ADMIN_TOKEN", TOKEN)
-                .env("GATEHOOK_ADMIN_PASSWORD", "correct horse battery");
+                .env("GATEHOOK_ADMIN_PASSWORD", PASSWORD);
         });
         server
             .post("settings/set", &[("key", "sonar.validateWebhooks"), ("value", "false")])
@@ -59,6 +64,8 @@ impl Server {
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
+            // What nobody reads is searched for secrets when the server has ended.
+            .env("GATEHOOK_LOG", "trace")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log.unwrap());
@@ -92,6 +99,12 @@ impl Server {
                 break line[at..].trim().to_owned();
             }
         };
+        if let Some((_, password)) = greeting.lines().find_map(|line| line.rsplit_once("password ")) {
+            secrets::remember(password);
+        }
+        if let Ok(key) = std::fs::read_to_string(data_dir.join("secret.key")) {
+            secrets::remember(key.trim());
+        }
         Self {
             child,
             url,
@@ -148,8 +161,20 @@ impl Server {
 
     /// Sends a request and gives status and body.
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> (u16, String) {
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
+        self.try_send(request).await.unwrap()
+    }
+
+    /// Sends a request to a server that may be dead. No answer may hold a secret.
+    pub(crate) async fn try_send(&self, request: reqwest::RequestBuilder) -> reqwest::Result<(u16, String)> {
+        let (client, request) = request.build_split();
+        let request = request?;
+        secrets::asked(&request);
+        let path = request.url().path().to_owned();
+        let answer = client.execute(request).await?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = answer.text().await?;
+        secrets::answered(&path, &headers, &body);
+        Ok((status, body))
     }
 
     /// A request without credentials.
@@ -244,10 +269,13 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            secrets::search("the log", &std::fs::read_to_string(&self.log).unwrap());
+        }
     }
 }
 
-/// Runs a command of the program to its end.
+/// Runs a command of the program to its end. Nothing that it prints may be a secret.
 pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
     let mut child = command
         .stdin(Stdio::null())
@@ -263,7 +291,10 @@ pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
     let mut output = String::new();
     child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
     let status = child.wait().unwrap();
-    (status.code().unwrap_or(-1), output, reader.join().unwrap())
+    let errors = reader.join().unwrap();
+    secrets::search("the output", &output);
+    secrets::search("the error output", &errors);
+    (status.code().unwrap_or(-1), output, errors)
 }
 
 /// The moment it is, for reports.

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::harness::{PATIENCE, gatehook};
+use crate::harness::{PATIENCE, SECRET, gatehook};
 
 /// How many lines wait to be read before the receiver is made to wait.
 const WAITING: usize = 1024;
@@ -29,7 +29,7 @@ impl Listener {
         let mut child = gatehook()
             .args(["listen", "--json", "--listen", address])
             .args(flags)
-            .env("GATEHOOK_LISTEN_SECRET", "0123456789abcdef")
+            .env("GATEHOOK_LISTEN_SECRET", SECRET)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

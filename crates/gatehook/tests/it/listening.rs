@@ -4,6 +4,7 @@ use gatehook_webhooks::signature::{SIGNATURE_HEADER, sign};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::harness::SECRET;
 use crate::listener::Listener;
 
 const BODY: &str = r#"{"status":"SUCCESS"}"#;
@@ -19,7 +20,7 @@ fn post(url: &str) -> reqwest::RequestBuilder {
 #[tokio::test]
 async fn it_answers_with_the_codes_in_turn_tells_what_signatures_are_worth_and_ends() {
     let listener = Listener::start(&["--status", "503,204", "--count", "3"]);
-    let good = sign(&SecretString::from("0123456789abcdef"), BODY.as_bytes());
+    let good = sign(&SecretString::from(SECRET), BODY.as_bytes());
     let mut answers = Vec::new();
     let mut told = Vec::new();
     for signature in [Some(good.as_str()), Some("00"), None] {

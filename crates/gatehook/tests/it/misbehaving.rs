@@ -3,7 +3,7 @@
 use gatehook_testkit::report::{FileBuilder, ReportBuilder};
 use serde_json::Value;
 
-use crate::harness::{Server, now};
+use crate::harness::{SECRET, Server, now};
 use crate::listener::Listener;
 
 /// What is wrong with each receiver, and whether it is worth trying it again.
@@ -47,7 +47,7 @@ async fn receivers_that_misbehave_hold_nobody_up_and_lose_nothing() {
             ("project", "shop"),
             ("name", name),
             ("url", &listener.url),
-            ("secret", "0123456789abcdef"),
+            ("secret", SECRET),
         ];
         let made = server.post("webhooks/create", &hook).await;
         keys.push(made["webhook"]["key"].as_str().unwrap().to_owned());
@@ -57,7 +57,7 @@ async fn receivers_that_misbehave_hold_nobody_up_and_lose_nothing() {
         ("project", "shop"),
         ("name", "well"),
         ("url", &well.url),
-        ("secret", "0123456789abcdef"),
+        ("secret", SECRET),
     ];
     server.post("webhooks/create", &hook).await;
     let mut tasks = Vec::new();

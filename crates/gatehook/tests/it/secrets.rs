@@ -1,16 +1,10 @@
 //! Nothing that is secret gets into a log or an answer, whatever happens to it.
 
-use std::fmt::Write as _;
-
 use gatehook_testkit::receiver::Receiver;
 use gatehook_testkit::report::{FileBuilder, ReportBuilder};
 use reqwest::Method;
 
-use crate::harness::{Server, TOKEN, now};
-
-/// What every secret of this test has in it, in clear, in base64 (of Basic authentication) or percent-encoded.
-const MARKS: [&str; 4] = ["canary", "Y2FuYXJ5", "NhbmFye", "jYW5hcn"];
-const PASSWORD: &str = "canary-password-of-admin";
+use crate::harness::{PASSWORD, Server, TOKEN, now};
 
 /// What a client can ask for that has to do with webhooks, settings and tokens.
 const ASKED: [&str; 16] = [
@@ -26,7 +20,7 @@ const ASKED: [&str; 16] = [
     "api/webservices/list",
     "api/users/current",
     "api/ce/activity?component=shop",
-    "api/nowhere?secret=canary-in-a-query&token=canary&password=canary",
+    "api/nowhere?secret=hunter2-in-a-query&token=hunter2&password=hunter2",
     "admin/webhooks",
     "project/webhooks?id=shop",
     "dashboard?id=shop",
@@ -36,31 +30,24 @@ const ASKED: [&str; 16] = [
 async fn no_secret_that_was_used_stands_in_a_log_or_an_answer() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let server = Server::start_with(&data, |command| {
-        command
-            .env("GATEHOOK_ADMIN_TOKEN", TOKEN)
-            .env("GATEHOOK_ADMIN_PASSWORD", PASSWORD)
-            .env("GATEHOOK_LOG", "trace");
-    });
-    let loose = [("key", "sonar.validateWebhooks"), ("value", "false")];
-    server.post("settings/set", &loose).await;
+    let server = Server::start(&data).await;
     server
         .post("projects/create", &[("project", "shop"), ("name", "Shop")])
         .await;
     let receiver = Receiver::start().await;
-    let well = receiver.url().replace("http://", "http://canary-user:canary-word@");
+    let well = receiver.url().replace("http://", "http://hunter2-user:hunter2-word@");
     let mut keys = Vec::new();
     for (name, url, project) in [
         ("well", well.as_str(), "shop"),
-        ("refused", "http://canary-user:canary-word@127.0.0.1:1/", "shop"),
+        ("refused", "http://hunter2-user:hunter2-word@127.0.0.1:1/", "shop"),
         ("no tls", &well.replace("http://", "https://"), ""),
-        ("unknown", "https://canary-user:canary-word@nowhere.invalid/", ""),
+        ("unknown", "https://hunter2-user:hunter2-word@nowhere.invalid/", ""),
     ] {
         let mut form = vec![
             ("name", name),
             ("url", url),
-            ("secret", "canary-secret-of-the-hook"),
-            ("headers", "X-Api-Key: canary-header"),
+            ("secret", "hunter2-secret-of-the-hook"),
+            ("headers", "X-Api-Key: hunter2-header"),
             ("standardWebhooks", "true"),
             ("retries", "false"),
         ];
@@ -75,7 +62,7 @@ async fn no_secret_that_was_used_stands_in_a_log_or_an_answer() {
             ("webhook", key.as_str()),
             ("name", "changed"),
             ("url", url),
-            ("secret", "canary-secret-that-is-new"),
+            ("secret", "hunter2-secret-that-is-new"),
             ("secretGracePeriod", "1h"),
         ];
         server.post("webhooks/update", &anew).await;
@@ -84,7 +71,7 @@ async fn no_secret_that_was_used_stands_in_a_log_or_an_answer() {
         ("name", "status"),
         ("url", "http://127.0.0.1:1/"),
         ("format", "github-status"),
-        ("formatToken", "canary-token"),
+        ("formatToken", "hunter2-token"),
     ];
     server.post("webhooks/create", &status).await;
     let report = ReportBuilder::new("shop", now())
@@ -93,12 +80,8 @@ async fn no_secret_that_was_used_stands_in_a_log_or_an_answer() {
     assert_eq!(server.analyse("shop", &report).await["status"], "SUCCESS");
     receiver.wait_for(1).await;
 
-    let mut answers = String::new();
-    let mut ask = async |request: reqwest::RequestBuilder| {
-        let (status, body) = server.send(request).await;
-        writeln!(answers, "{status}\n{body}").unwrap();
-        body
-    };
+    // Every answer is searched, here as everywhere.
+    let ask = async |request: reqwest::RequestBuilder| server.send(request).await.1;
     for (key, _) in &keys {
         let test = server.anonymous(Method::POST, "api/webhooks/test").bearer_auth(TOKEN);
         ask(test.query(&[("webhook", key)])).await;
@@ -118,33 +101,25 @@ async fn no_secret_that_was_used_stands_in_a_log_or_an_answer() {
         ask(server.anonymous(Method::GET, path).basic_auth("admin", Some(PASSWORD))).await;
         ask(server
             .anonymous(Method::GET, path)
-            .basic_auth("admin", Some("canary-wrong")))
+            .basic_auth("admin", Some("hunter2-wrong")))
         .await;
     }
     let bad = [
         ("name", "bad"),
-        ("url", "ftp://canary-user:canary-word@host/"),
-        ("secret", "canary"),
+        ("url", "ftp://hunter2-user:hunter2-word@host/"),
+        ("secret", "hunter2"),
     ];
     let refused = server.anonymous(Method::POST, "api/webhooks/create").bearer_auth(TOKEN);
     ask(refused.query(&bad)).await;
-    assert!(
-        answers.contains("refused") && answers.contains("hasSecret"),
-        "the answers are there"
-    );
-
     let log = server.log();
     assert_eq!(server.stop().await.code(), Some(0));
-    assert!(log.contains("Failed to send webhook"), "the log is there");
-    for (what, text) in [("log", &log), ("answers", &answers)] {
-        for line in text.lines() {
-            let found = MARKS.iter().find(|mark| line.contains(*mark));
-            assert!(found.is_none(), "in the {what}: {line}");
-        }
-    }
+    assert!(
+        log.contains("Failed to send webhook") && log.contains("TRACE"),
+        "the log that is searched is there"
+    );
     for file in ["gatehook.db", "gatehook.db-wal"] {
         let kept = std::fs::read(data.join(file)).unwrap_or_default();
-        let found = kept.windows(6).any(|window| window == b"canary");
+        let found = kept.windows(7).any(|window| window == b"hunter2");
         assert!(!found, "in {file}");
     }
 }

@@ -3,23 +3,23 @@
 use gatehook_store::testing;
 use gatehook_testkit::receiver::Receiver;
 use gatehook_testkit::report::{FileBuilder, ReportBuilder};
+use gatehook_testkit::secrets;
 
-use crate::harness::{Server, TOKEN, now};
-
-/// The same for all nodes, since each has a data folder of its own.
-const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+use crate::harness::{PASSWORD, SECRET, Server, TOKEN, now};
 
 #[tokio::test]
 async fn two_nodes_share_the_work_and_every_call_is_made_once() {
     let folder = tempfile::tempdir().unwrap();
     let (_, database) = testing::postgres_database().await;
     let url = database.url();
+    // The same for all nodes, since each has a data folder of its own.
+    let key = secrets::sealing_key();
     let start = |name: &str| {
         Server::start_with(&folder.path().join(name), |command| {
             command
                 .env("GATEHOOK_DATABASE", &url)
-                .env("GATEHOOK_SECRET_KEY", KEY)
-                .env("GATEHOOK_ADMIN_PASSWORD", "correct horse battery")
+                .env("GATEHOOK_SECRET_KEY", &key)
+                .env("GATEHOOK_ADMIN_PASSWORD", PASSWORD)
                 .env("GATEHOOK_ADMIN_TOKEN", TOKEN);
         })
     };
@@ -28,7 +28,7 @@ async fn two_nodes_share_the_work_and_every_call_is_made_once() {
     one.post("settings/set", &[("key", "sonar.validateWebhooks"), ("value", "false")])
         .await;
     let receiver = Receiver::start().await;
-    let hook = [("name", "ci"), ("url", &receiver.url()), ("secret", "0123456789abcdef")];
+    let hook = [("name", "ci"), ("url", &receiver.url()), ("secret", SECRET)];
     one.post("webhooks/create", &hook).await;
     let mut tasks = Vec::new();
     for index in 0..10 {

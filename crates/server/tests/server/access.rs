@@ -20,11 +20,11 @@ async fn each_caller_gets_the_status_that_clients_expect() {
     let user = server.token("user", "USER_TOKEN", "").await;
     let global = server.token("global", "GLOBAL_ANALYSIS_TOKEN", "").await;
     let shop = server.token("shop", "PROJECT_ANALYSIS_TOKEN", "shop").await;
-    let bad = As::Bearer("squ_0000000000000000000000000000000000000000".to_owned());
+    let bad = As::Bearer("squ_hunter200000000000000000000000000000000".to_owned());
     let callers = [
         ("anonymous", As::Anonymous),
         ("password", As::Admin),
-        ("wrong password", basic("admin", "wrong")),
+        ("wrong password", basic("admin", "hunter2 wrong")),
         ("bad token", bad),
         ("admin token", As::Bearer(ADMIN_TOKEN.to_owned())),
         ("admin token as login", basic(ADMIN_TOKEN, "")),
@@ -72,7 +72,7 @@ project analysis token   200 200 403 403 200 403 403 404
 #[tokio::test]
 async fn credentials_that_are_refused_get_an_empty_401_and_validate_tells() {
     let server = TestServer::start().await;
-    let wrong = basic("admin", "wrong");
+    let wrong = basic("admin", "hunter2 wrong");
     let refused = server.get("api/projects/search", &wrong).await;
     assert_eq!((refused.status, refused.text.as_str()), (401, ""));
     let valid = |who: As| {
@@ -176,7 +176,7 @@ async fn a_token_for_analyses_cannot_make_one_that_can_do_more() {
 #[tokio::test]
 async fn guessing_a_password_is_slowed_down_but_not_for_ever() {
     let server = TestServer::start().await;
-    let wrong = basic("admin", "wrong");
+    let wrong = basic("admin", "hunter2 wrong");
     for _ in 0..10 {
         assert_eq!(server.get("api/system/ping", &wrong).await.status, 401);
     }
@@ -198,10 +198,10 @@ async fn a_new_user_analyses_but_does_not_administer() {
     server
         .did(
             "api/users/create",
-            &[("login", "dev"), ("name", "Dev"), ("password", "some password")],
+            &[("login", "dev"), ("name", "Dev"), ("password", "hunter2 of mine")],
         )
         .await;
-    let dev = basic("dev", "some password");
+    let dev = basic("dev", "hunter2 of mine");
     server
         .did(
             "api/projects/create",

@@ -149,7 +149,7 @@ async fn a_webhook_lives_without_ever_showing_its_secret() {
     server
         .did("api/projects/create", &[("project", "p"), ("name", "P")])
         .await;
-    let secret = "0123456789abcdef";
+    let secret = "hunter2-01234567";
     let url = "https://me:hunter2@hooks.example/in";
     let made = server
         .did(
@@ -189,7 +189,7 @@ async fn a_webhook_lives_without_ever_showing_its_secret() {
     assert_eq!(change(&[]).await.status, 204);
     assert_eq!(has_secret().await, json!(true), "an absent secret stays");
     assert_eq!(
-        change(&[("secret", "short")]).await.errors(),
+        change(&[("secret", "hunter2")]).await.errors(),
         "Secret length must between 16 and 200 characters"
     );
     assert_eq!(change(&[("secret", "")]).await.status, 204);

@@ -49,10 +49,10 @@ async fn projects_are_listed_to_those_who_may_see_them() {
     server
         .did(
             "api/users/create",
-            &[("login", "eve"), ("name", "Eve"), ("password", "long enough!")],
+            &[("login", "eve"), ("name", "Eve"), ("password", "hunter2 long enough!")],
         )
         .await;
-    let eve = As::Basic("eve".to_owned(), "long enough!".to_owned());
+    let eve = As::Basic("eve".to_owned(), "hunter2 long enough!".to_owned());
     server.test.store.write(hide_from_users).await.unwrap();
     server
         .did(

@@ -176,7 +176,7 @@ async fn a_secret_that_is_replaced_stays_valid_for_a_while() {
     let server = TestServer::start().await;
     let made = create(&server, &[("secret", "hunter2hunter2hunter2")]).await;
     let key = made["key"].as_str().unwrap();
-    let rotate = [("secret", "0123456789abcdef"), ("secretGracePeriod", "12h")];
+    let rotate = [("secret", "hunter2-01234567"), ("secretGracePeriod", "12h")];
     assert_eq!(update(&server, key, &rotate).await, done());
     let until = listed(&server, "").await["previousSecretUntil"].clone();
     assert!(until.is_string());
@@ -193,7 +193,7 @@ async fn a_secret_that_is_replaced_stays_valid_for_a_while() {
         update(&server, key, &rotate[1..]).await.1,
         "'secretGracePeriod' goes with a new 'secret'"
     );
-    let long = [("secret", "0123456789abcdeF"), ("secretGracePeriod", "8d")];
+    let long = [("secret", "hunter2-0123456X"), ("secretGracePeriod", "8d")];
     assert_eq!(
         update(&server, key, &long).await.1,
         "'secretGracePeriod' is a time such as 15m, 12h or 7d, and 7d is the longest"
@@ -359,7 +359,7 @@ async fn a_test_call_is_made_at_once_and_kept_with_what_came_of_it() {
         ("project", "p"),
         ("name", "ci"),
         ("url", &url),
-        ("secret", "0123456789abcdef"),
+        ("secret", "hunter2-01234567"),
     ];
     let made = server.did("api/webhooks/create", &form).await.json();
     let key = made["webhook"]["key"].as_str().unwrap();
@@ -446,7 +446,7 @@ async fn what_is_kept_secret_goes_to_no_other_server_unasked() {
         &[elsewhere][..],
         &[elsewhere, ("headers", "X-Api-Key")],
         &[elsewhere, ("headers", "X-Api-Key: another")],
-        &[elsewhere, ("formatToken", "another")],
+        &[elsewhere, ("formatToken", "another-hunter2")],
     ] {
         let (status, error) = update(&server, key, extra).await;
         assert_eq!(status, 400, "{extra:?}");
@@ -457,7 +457,7 @@ async fn what_is_kept_secret_goes_to_no_other_server_unasked() {
         update(&server, key, &[("url", "https://hooks.example/other")]).await,
         done()
     );
-    let anew = [elsewhere, ("headers", ""), ("formatToken", "another")];
+    let anew = [elsewhere, ("headers", ""), ("formatToken", "another-hunter2")];
     assert_eq!(update(&server, key, &anew).await, done());
     assert_eq!(listed(&server, "").await["url"], elsewhere.1);
 }
@@ -544,13 +544,14 @@ async fn deliveries_are_asked_for_by_one_thing_or_by_all_three() {
 async fn texts_are_as_long_as_they_may_be_and_no_longer() {
     let server = TestServer::start().await;
     let long = |count: usize| "a".repeat(count);
+    let secret = |count: usize| format!("hunter2{}", long(count - "hunter2".len()));
     let url = |count: usize| format!("https://h.example/{}", long(count - "https://h.example/".len()));
     for (name, link, secret, status) in [
-        (long(100), url(512), long(200), 200),
-        (long(101), url(512), long(200), 400),
-        (long(100), url(513), long(200), 400),
-        (long(100), url(512), long(201), 400),
-        (long(100), url(512), long(15), 400),
+        (long(100), url(512), secret(200), 200),
+        (long(101), url(512), secret(200), 400),
+        (long(100), url(513), secret(200), 400),
+        (long(100), url(512), secret(201), 400),
+        (long(100), url(512), secret(15), 400),
     ] {
         let form = [("name", name.as_str()), ("url", &link), ("secret", &secret)];
         let reply = server.post("api/webhooks/create", &form, &As::Admin).await;

@@ -3,9 +3,11 @@
 
 mod access;
 mod actions;
+mod calls;
 mod clients;
 mod hooks;
 mod hostile;
 mod issues;
 mod recovery;
 mod support;
+mod webhooks;

@@ -3,13 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use gatehook_domain::id::{DeliveryId, NodeId, WebhookId};
-use gatehook_domain::key::ProjectKey;
-use gatehook_domain::webhook::{Attempt, Delivery, DeliveryStatus, Event, EventKind};
-use gatehook_store::delivery::{self, Claim, Completion, Holder, Outcome};
-use gatehook_store::{StoreError, Tx, project, webhook};
+use gatehook_store::delivery::Outcome;
 use serde_json::{Value, json};
 
+use crate::calls::{begin, call, owe};
 use crate::support::{As, TestServer};
 
 /// A project `p` with a webhook; answers the webhook's key.
@@ -28,96 +25,6 @@ async fn new_webhook(server: &TestServer, project: &str) -> String {
     ];
     let made = server.did("api/webhooks/create", &form).await;
     made.json()["webhook"]["key"].as_str().unwrap().to_owned()
-}
-
-/// Something happened in `p` that the webhook is owed a call about; answers the delivery's id.
-async fn owe(server: &TestServer, hook: &str) -> String {
-    let hook = WebhookId::parse(hook).unwrap();
-    server.test.store.write(move |tx| owe_in(tx, &hook)).await.unwrap()
-}
-
-fn owe_in(tx: &mut Tx<'_>, hook: &WebhookId) -> Result<String, StoreError> {
-    let now = tx.ambient().now();
-    let project = project::by_key(tx, &ProjectKey::parse("p").unwrap())?.unwrap();
-    let hook = webhook::by_id(tx, hook)?.unwrap();
-    let event = Event {
-        id: tx.ambient().new_id(),
-        project: Some(project.id.clone()),
-        project_key: Some(project.key),
-        branch: None,
-        kind: EventKind::AnalysisCompleted,
-        task: None,
-        analysis: None,
-        payload: b"{}".to_vec(),
-        created_at: now,
-    };
-    delivery::insert_event(tx, &event)?;
-    let id: DeliveryId = tx.ambient().new_id();
-    let owed = Delivery {
-        id: id.clone(),
-        event: event.id,
-        webhook: hook.id,
-        project: Some(project.id),
-        task: None,
-        name: hook.name,
-        url: hook.url.masked(),
-        status: DeliveryStatus::Pending,
-        due_at: Some(now),
-        attempts: 0,
-        last: None,
-        created_at: now,
-    };
-    delivery::insert_many(tx, &[owed])?;
-    Ok(id.into())
-}
-
-fn node() -> NodeId {
-    NodeId::parse("node").unwrap()
-}
-
-/// Begins all calls that are due, as a delivery engine does.
-fn begin(tx: &mut Tx<'_>) -> Result<Vec<delivery::Claimed>, StoreError> {
-    let now = tx.ambient().now();
-    let node = node();
-    let claim = Claim {
-        holder: Holder::Lease {
-            node: &node,
-            until: now.plus(Duration::from_mins(1)),
-        },
-        now,
-        limit: 10,
-        again: 10,
-        bytes: 1 << 20,
-        room: &|_, _| 10,
-        after: None,
-    };
-    Ok(delivery::claim(tx, &claim)?.claimed)
-}
-
-/// Makes all calls that are due, and has them answered so; answers how many there were.
-async fn call(server: &TestServer, http_status: u16, outcome: Outcome) -> usize {
-    let made = move |tx: &mut Tx<'_>| -> Result<usize, StoreError> {
-        let at = tx.ambient().now();
-        let ends: Vec<Completion> = begin(tx)?
-            .into_iter()
-            .map(|claimed| Completion {
-                delivery: claimed.id,
-                webhook: claimed.webhook.id.clone(),
-                url: None,
-                attempt: Attempt {
-                    number: claimed.number,
-                    at,
-                    duration_ms: 7,
-                    http_status: Some(http_status),
-                    error: None,
-                },
-                outcome,
-            })
-            .collect();
-        delivery::complete_many(tx, Some(&node()), &ends)?;
-        Ok(ends.len())
-    };
-    server.test.store.write(made).await.unwrap()
 }
 
 async fn deliveries(server: &TestServer, hook: &str) -> Vec<Value> {
@@ -333,7 +240,7 @@ async fn only_who_administers_the_project_or_the_system_has_calls_made_again() {
         server
             .did(
                 "api/users/create",
-                &[("login", login), ("name", name), ("password", "some password")],
+                &[("login", login), ("name", name), ("password", "hunter2 of mine")],
             )
             .await;
     }
@@ -343,7 +250,7 @@ async fn only_who_administers_the_project_or_the_system_has_calls_made_again() {
             &[("login", "lead"), ("permission", "admin"), ("projectKey", "p")],
         )
         .await;
-    let user = |login: &str| As::Basic(login.to_owned(), "some password".to_owned());
+    let user = |login: &str| As::Basic(login.to_owned(), "hunter2 of mine".to_owned());
     let callers = [
         ("anonymous", As::Anonymous),
         ("user", user("dev")),

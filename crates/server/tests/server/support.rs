@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 
 use gatehook_server::{AppState, ServerConfig, Wakers, first_start, serve};
 use gatehook_store::testing::{TestStore, open_sqlite};
+use gatehook_testkit::secrets::{self, Watch};
 use gatehook_webhooks::counters::Counters;
 use gatehook_webhooks::guard::Guard;
 use gatehook_webhooks::names::{Answer as Told, Lookup, Network};
@@ -17,8 +18,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-pub(crate) const ADMIN_TOKEN: &str = "provisioning-token-of-the-test";
-pub(crate) const PASSWORD: &str = "correct horse";
+pub(crate) const ADMIN_TOKEN: &str = "provisioning-token-hunter2";
+pub(crate) const PASSWORD: &str = "hunter2 correct horse";
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -36,6 +37,7 @@ pub(crate) struct TestServer {
     pub(crate) tasks_woken: Arc<AtomicUsize>,
     pub(crate) deliveries_woken: Arc<AtomicUsize>,
     pub(crate) counters: Counters,
+    pub(crate) network: Arc<FakeNetwork>,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     folder: tempfile::TempDir,
@@ -70,7 +72,11 @@ impl Reply {
 }
 
 /// Names that tests use: one outside, one inside of the house.
-struct FakeNetwork;
+#[derive(Default)]
+pub(crate) struct FakeNetwork {
+    /// Whether the server's own addresses cannot be listed.
+    pub(crate) is_blind: AtomicBool,
+}
 
 impl Network for FakeNetwork {
     fn lookup(&self, host: &str) -> Lookup {
@@ -87,12 +93,24 @@ impl Network for FakeNetwork {
     }
 
     fn own_addresses(&self) -> io::Result<Vec<IpAddr>> {
+        if self.is_blind.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         Ok(Vec::new())
     }
 }
 
 impl TestServer {
     pub(crate) async fn start() -> Self {
+        // All that the servers of this process log, at every level, is searched for secrets.
+        static WATCHED: Once = Once::new();
+        WATCHED.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::TRACE)
+                .with_ansi(false)
+                .with_writer(|| Watch)
+                .init();
+        });
         let folder = tempfile::tempdir().unwrap();
         let test = open_sqlite(folder.path()).await;
         let generated = first_start(&test.store, Some(SecretString::from(PASSWORD)))
@@ -119,7 +137,8 @@ impl TestServer {
             max_report_bytes: 1000,
             counters: counters.clone(),
         };
-        let guard = Guard::over(Arc::new(FakeNetwork), test.store.ambient());
+        let network = Arc::new(FakeNetwork::default());
+        let guard = Guard::over(Arc::clone(&network) as Arc<dyn Network>, test.store.ambient());
         let sender_config = SenderConfig::new("0", guard.clone());
         let sender = Sender::new(sender_config, test.store.ambient().clone()).unwrap();
         let state = AppState::new(test.store.clone(), config, wakers, guard, sender);
@@ -136,6 +155,7 @@ impl TestServer {
             tasks_woken,
             deliveries_woken,
             counters,
+            network,
             client,
             stop: Some(stop),
             folder,
@@ -157,13 +177,20 @@ impl TestServer {
         }
     }
 
+    /// Sends a request; no answer may hold a secret.
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
-        let response = request.send().await.unwrap();
-        Reply {
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        secrets::asked(&request);
+        let path = request.url().path().to_owned();
+        let response = client.execute(request).await.unwrap();
+        let reply = Reply {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             text: response.text().await.unwrap(),
-        }
+        };
+        secrets::answered(&path, &reply.headers, &reply.text);
+        reply
     }
 
     pub(crate) async fn get(&self, path: &str, who: &As) -> Reply {
@@ -210,6 +237,9 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
+        }
+        if !std::thread::panicking() {
+            Watch::check();
         }
     }
 }

@@ -8,10 +8,10 @@ use gatehook_testkit::report::{FileBuilder, ReportBuilder};
 use reqwest::Method;
 use serde_json::Value;
 
+use crate::durability::PROJECTS;
 use crate::durability::books::Books;
 use crate::durability::witness::Witness;
-use crate::durability::{PROJECTS, SECRET};
-use crate::harness::{Server, TOKEN, now};
+use crate::harness::{SECRET, Server, TOKEN, now};
 
 /// The pause between two looks whether a report has been analysed.
 const POLL: Duration = Duration::from_millis(10);
@@ -156,10 +156,8 @@ impl<'a> Load<'a> {
 
     /// What the server answers; nothing when it is dead, or in trouble.
     async fn answer(self, request: reqwest::RequestBuilder) -> Option<Value> {
-        let answer = request.bearer_auth(TOKEN).send().await.ok()?;
-        let status = answer.status();
-        let body = answer.text().await.ok()?;
-        if self.in_trouble && status.is_server_error() {
+        let (status, body) = self.server.try_send(request.bearer_auth(TOKEN)).await.ok()?;
+        if self.in_trouble && status >= 500 {
             return None;
         }
         assert_eq!(status, 200, "{body}\n{}", self.server.troubles());

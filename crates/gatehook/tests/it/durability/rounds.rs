@@ -14,9 +14,9 @@ use std::time::Duration;
 use crate::durability::books::Books;
 use crate::durability::dice::{Dice, any_seed};
 use crate::durability::load::{self, Ledger, Load};
+use crate::durability::start;
 use crate::durability::witness::Witness;
-use crate::durability::{SECRET, start};
-use crate::harness::{Server, TOKEN};
+use crate::harness::{PASSWORD, SECRET, Server, TOKEN};
 
 /// Rounds unless said otherwise; a soak plays 200.
 const ROUNDS: u64 = 5;
@@ -81,7 +81,7 @@ async fn kill_while_it_starts(data: &Path, dice: &mut Dice) {
     let mut command = Server::command(data);
     command
         .env("GATEHOOK_ADMIN_TOKEN", TOKEN)
-        .env("GATEHOOK_ADMIN_PASSWORD", "correct horse battery")
+        .env("GATEHOOK_ADMIN_PASSWORD", PASSWORD)
         .stdout(Stdio::null());
     let mut child = command.spawn().unwrap();
     let moment = dice.below(LONGEST_START.as_micros() as u64);

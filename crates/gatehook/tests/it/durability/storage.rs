@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 use rusqlite::Connection;
 use serde_json::Value;
 
+use crate::durability::PROJECTS;
 use crate::durability::books::Books;
 use crate::durability::load::{self, Ledger, Load};
 use crate::durability::witness::Witness;
-use crate::durability::{PROJECTS, SECRET};
-use crate::harness::{PATIENCE, Server, TOKEN};
+use crate::harness::{PATIENCE, SECRET, Server, TOKEN};
 
 /// How large files can be on a disk that is full, in bytes: less than they are.
 const FULL: &str = "65536";
