@@ -3,10 +3,11 @@
 use gatehook_domain::branch::{Branch, BranchName};
 use gatehook_domain::component::Component;
 use gatehook_domain::id::ComponentId;
-use gatehook_domain::issue::Severity;
+use gatehook_domain::issue::{ImpactSeverity, Severity, SoftwareQuality};
 use gatehook_domain::task::TaskStatus;
 use gatehook_domain::webhook::{Filter, Webhook};
 use gatehook_domain::workflow::{Change, Transition};
+use gatehook_report::proto::{self, IssueType};
 use gatehook_store::{branch, component, issue, measure, webhook};
 use gatehook_testkit::lab::Lab;
 use gatehook_testkit::report::FileBuilder;
@@ -147,6 +148,34 @@ async fn a_verdict_where_none_was_known_is_told() {
     assert!(told.event.is_some());
     let quiet = lab.change(&issue.id, Change::Severity(Severity::Minor)).await.unwrap();
     assert!(quiet.changed && quiet.event.is_none(), "the verdict is known and stays");
+}
+
+#[tokio::test]
+async fn an_impact_turns_the_gate_as_a_severity_does_and_a_confirmation_does_not() {
+    let lab = Lab::new().await;
+    lab.judge_by(&[("reliability_rating", "GT", "3")]).await;
+    let rule = proto::AdHocRule {
+        engine_id: "lint".to_owned(),
+        rule_id: "A".to_owned(),
+        r#type: Some(IssueType::Bug.into()),
+        severity: Some(proto::Severity::Minor.into()),
+        ..Default::default()
+    };
+    let file = FileBuilder::numbered("src/a.rs", 10).issue("A", 1, "x");
+    lab.analyse(&lab.report().rule(rule).file(file)).await;
+    let issue = lab.issues("src/a.rs").await.remove(0);
+    let turns = async |change| lab.change(&issue.id, change).await.unwrap().event.is_some();
+    let reliability = |severity| Change::Impact(SoftwareQuality::Reliability, severity);
+    assert!(
+        !turns(reliability(ImpactSeverity::Medium)).await,
+        "a major bug is rated C"
+    );
+    assert!(turns(reliability(ImpactSeverity::High)).await);
+    assert!(!turns(Change::Transition(Transition::Confirm)).await);
+    assert!(turns(reliability(ImpactSeverity::Low)).await);
+    let told = lab.payloads().await;
+    let statuses: Vec<_> = told.iter().map(|told| told["qualityGate"]["status"].clone()).collect();
+    assert_eq!(statuses, ["OK", "ERROR", "OK"]);
 }
 
 #[tokio::test]

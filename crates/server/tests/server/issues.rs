@@ -288,6 +288,31 @@ async fn a_person_decides_about_an_issue() {
 }
 
 #[tokio::test]
+async fn an_impact_is_given_in_the_place_of_a_severity() {
+    let server = TestServer::start().await;
+    let key = with_a_bug(&server).await;
+    let refused = async |form: &[(&str, &str)]| {
+        let form = [&[("issue", key.as_str())], form].concat();
+        let reply = server.post("api/issues/set_severity", &form, &As::Admin).await;
+        assert_eq!(reply.status, 400, "{}", reply.text);
+        reply.errors()
+    };
+    let impact = ("impact", "RELIABILITY=HIGH");
+    assert_eq!(refused(&[]).await, "Either 'severity' or 'impact' must be provided");
+    assert_eq!(
+        refused(&[("severity", "MINOR"), impact]).await,
+        "Either 'severity' or 'impact' can be provided, not both"
+    );
+    for odd in ["RELIABILITY", "SPEED=HIGH", "RELIABILITY=WORSE"] {
+        assert_eq!(
+            refused(&[("impact", odd)]).await,
+            format!("Invalid impact format: {odd}")
+        );
+    }
+    assert_eq!(refused(&[impact]).await, "Issue does not support impact RELIABILITY");
+}
+
+#[tokio::test]
 async fn issues_of_private_projects_are_not_for_everybody() {
     let server = TestServer::start().await;
     let key = with_a_bug(&server).await;
