@@ -168,6 +168,8 @@ pub fn sealing_key() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
 
     #[test]
@@ -202,6 +204,48 @@ mod tests {
         ] {
             assert_eq!(has_user(url), expected, "{url}");
         }
+    }
+
+    /// What the search says of a request.
+    fn refused(request: reqwest::RequestBuilder) -> bool {
+        let request = request.build().unwrap();
+        catch_unwind(AssertUnwindSafe(|| asked(&request))).is_err()
+    }
+
+    #[test]
+    fn a_request_with_a_credential_that_would_not_be_found_is_refused() {
+        let post = || reqwest::Client::new().post("http://host/");
+        for unmarked in [
+            post().query(&[("secret", "0123456789abcdef")]),
+            post().query(&[("url", "http://me:pass@host/")]),
+            post().body("name=n&formatToken=ghp_012345"),
+            post().basic_auth("admin", Some("admin")),
+            post().bearer_auth("squ_0123456789abcdef"),
+        ] {
+            assert!(refused(unmarked));
+        }
+        for fine in [
+            post().query(&[("secret", ""), ("url", "http://host/"), ("name", "n")]),
+            post().body("secret=hunter2-0123456&url=http%3A%2F%2Fme%3Ahunter2%40host%2F"),
+            post().basic_auth("admin", Some("hunter2 battery")),
+            post().bearer_auth("squ_hunter2"),
+        ] {
+            assert!(!refused(fine));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_tells_a_secret_is_found_and_a_token_that_was_made_is_remembered() {
+        let tells = |path: &str, header: &'static str, body: &str| {
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, header.parse().unwrap())]);
+            catch_unwind(|| answered(path, &headers, body)).is_err()
+        };
+        assert!(tells("/api/webhooks/list", "", r#"{"secret":"hunter2"}"#));
+        assert!(tells("/api/webhooks/list", "Bearer hunter2", "{}"));
+        assert!(!tells("/api/webhooks/list", "", "{}"));
+        let made = r#"{"token":"sqa_decaf00decaf"}"#;
+        assert!(!tells(GENERATE, "", made));
+        assert!(tells("/api/user_tokens/search", "", made));
     }
 
     #[test]
