@@ -125,9 +125,9 @@ pub(crate) fn heading<R: Read + Seek>(
     Ok(Heading {
         root_ref: metadata.root_component_ref,
         date,
-        version: said(&metadata.project_version).map(|text| cut(&text, MAX_VERSION)),
-        build: said(&metadata.build_string).map(|text| cut(&text, MAX_VERSION)),
-        revision: said(&metadata.scm_revision_id).map(|text| cut(&text, MAX_VERSION)),
+        version: said_within(&metadata.project_version, MAX_VERSION),
+        build: said_within(&metadata.build_string, MAX_VERSION),
+        revision: said_within(&metadata.scm_revision_id, MAX_VERSION),
         source: said(&metadata.branch_name),
         target: said(&metadata.target_branch_name).or_else(|| said(&metadata.reference_branch_name)),
         reference_branch: said(&metadata.new_code_reference_branch),
@@ -139,6 +139,11 @@ pub(crate) fn heading<R: Read + Seek>(
 fn said(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// What is said in a text, cut to so many characters. One of blanks and control characters only says nothing.
+fn said_within(text: &str, most: usize) -> Option<String> {
+    said(&cut(text.trim(), most))
 }
 
 /// Reads what the store knows about the branch the task is about.

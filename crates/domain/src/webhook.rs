@@ -184,3 +184,31 @@ impl Attempt {
         self.http_status.is_some_and(|status| (200..300).contains(&status))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(Some(100), false)]
+    #[case(Some(199), false)]
+    #[case(Some(200), true)]
+    #[case(Some(204), true)]
+    #[case(Some(299), true)]
+    #[case(Some(300), false)]
+    #[case(Some(404), false)]
+    #[case(Some(500), false)]
+    #[case(None, false)]
+    fn only_an_answer_from_200_to_299_is_a_success(#[case] http_status: Option<u16>, #[case] succeeded: bool) {
+        let attempt = Attempt {
+            number: 1,
+            at: Timestamp::from_millis(0),
+            duration_ms: 0,
+            http_status,
+            error: None,
+        };
+        assert_eq!(attempt.succeeded(), succeeded);
+    }
+}

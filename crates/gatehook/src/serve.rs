@@ -384,3 +384,25 @@ pub(crate) async fn migrate(settings: &Settings) -> Result<()> {
     writeln!(anstream::stdout(), "The database's schema is up to date.")?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("127.0.0.1:9000", "http://localhost:9000")]
+    #[case("127.8.8.8:9000", "http://localhost:9000")]
+    #[case("0.0.0.0:8080", "http://localhost:8080")]
+    #[case("0.0.0.0:80", "http://localhost")]
+    #[case("[::]:80", "http://localhost")]
+    #[case("[::1]:9000", "http://localhost:9000")]
+    #[case("10.1.2.3:443", "http://10.1.2.3:443")]
+    #[case("10.1.2.3:80", "http://10.1.2.3")]
+    #[case("[2001:db8::7]:9000", "http://[2001:db8::7]:9000")]
+    #[case("[2001:db8::7]:80", "http://[2001:db8::7]")]
+    fn without_a_setting_links_lead_to_the_address_that_is_listened_on(#[case] address: &str, #[case] url: &str) {
+        assert_eq!(default_url(address.parse().unwrap()), url);
+    }
+}

@@ -46,6 +46,14 @@ pub(crate) enum ApiError {
     /// The server has too much to do, or stops.
     #[error("The server cannot answer at the moment. Try again later.")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// Something of the server's own stands in the way, and whoever administers it can do something about that.
+    #[error("{text}")]
+    OutOfOrder {
+        /// What is wrong and what can be done, for people.
+        text: &'static str,
+        /// What the log is told.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// Something that is not the caller's fault; told to the log only.
     #[error("An error has occurred. Please contact your administrator")]
     Unknown(#[source] Box<dyn Error + Send + Sync>),
@@ -83,7 +91,7 @@ impl ApiError {
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Unknown(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::OutOfOrder { .. } | Self::Unknown(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -104,7 +112,7 @@ impl ApiError {
                 tracing::warn!(request_id, error = %chain(error.as_ref()), "a request came at a bad time");
                 return envelope(status, &[self.to_string()], Some(request_id));
             }
-            Self::Unknown(ref error) => {
+            Self::Unknown(ref error) | Self::OutOfOrder { source: ref error, .. } => {
                 tracing::error!(request_id, error = %chain(error.as_ref()), "a request failed");
                 return envelope(status, &[self.to_string()], Some(request_id));
             }

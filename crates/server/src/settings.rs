@@ -26,11 +26,29 @@ pub(crate) enum Form {
     OneOf(&'static [&'static str]),
 }
 
+/// Where clients list a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Category {
+    General,
+    Security,
+}
+
+impl Category {
+    /// SonarQube's word for it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::General => "general",
+            Self::Security => "security",
+        }
+    }
+}
+
 /// A setting that is known.
 #[derive(Debug)]
 pub(crate) struct Definition {
     pub(crate) key: &'static str,
     pub(crate) name: &'static str,
+    pub(crate) category: Category,
     pub(crate) description: &'static str,
     pub(crate) form: Form,
     pub(crate) default: Option<&'static str>,
@@ -40,13 +58,15 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::SERVER_BASE_URL,
         name: "Server base URL",
+        category: Category::General,
         description: "The address under which people and payloads know this server.",
         form: Form::Url,
         default: None,
     },
     Definition {
         key: setting::VALIDATE_WEBHOOKS,
-        name: "Guard webhooks",
+        name: "Enable local webhooks validation",
+        category: Category::Security,
         description: "Whether webhooks to private and local addresses are refused.",
         form: Form::Bool,
         default: Some("true"),
@@ -54,6 +74,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::WEBHOOK_ALLOWED_TARGETS,
         name: "Allowed webhook targets",
+        category: Category::Security,
         description: "Private and local addresses, networks and hosts that webhooks may call while they are guarded: \
                       10.1.2.3, 10.1.0.0/16, ci.corp.example, *.corp.example. Metadata addresses of clouds only when they \
                       are written themselves.",
@@ -63,6 +84,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::FORCE_AUTHENTICATION,
         name: "Force authentication",
+        category: Category::Security,
         description: "Whether nobody may look without logging in.",
         form: Form::Bool,
         default: Some("true"),
@@ -70,6 +92,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::IGNORE_SMALL_CHANGES,
         name: "Ignore small changes",
+        category: Category::General,
         description: "Whether coverage and duplication are not judged under 20 new lines.",
         form: Form::Bool,
         default: Some("true"),
@@ -77,6 +100,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::RATING_GRID,
         name: "Maintainability rating grid",
+        category: Category::General,
         description: "The upper bounds of the ratings A to D, as shares of the development cost.",
         form: Form::Grid,
         default: Some("0.05,0.1,0.2,0.5"),
@@ -84,6 +108,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::DEVELOPMENT_COST,
         name: "Development cost",
+        category: Category::General,
         description: "Minutes that one line of code costs.",
         form: Form::Number,
         default: Some("30"),
@@ -91,6 +116,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::MAIN_BRANCH_NAME,
         name: "Main branch name",
+        category: Category::General,
         description: "The name of a new project's main branch.",
         form: Form::Text,
         default: Some("main"),
@@ -98,6 +124,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::DEFAULT_VISIBILITY,
         name: "Default visibility",
+        category: Category::General,
         description: "The visibility of a new project.",
         form: Form::OneOf(&["public", "private"]),
         default: Some("public"),
@@ -105,6 +132,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::MULTI_QUALITY_MODE,
         name: "Multi-quality mode",
+        category: Category::General,
         description: "Whether clients show software qualities instead of types.",
         form: Form::Bool,
         default: Some("true"),
@@ -112,6 +140,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::WEBHOOK_RETRIES,
         name: "Retries of webhook calls",
+        category: Category::General,
         description: "Whether webhook calls that failed are tried again, unless their webhook says otherwise.",
         form: Form::Bool,
         default: Some("true"),
@@ -119,6 +148,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::WEBHOOK_RETRY_SCHEDULE,
         name: "Pauses between retries",
+        category: Category::General,
         description: "The pauses after the first attempt of a webhook call, the second, and so on; after the last one \
                       follows one more attempt.",
         form: Form::Schedule,
@@ -127,6 +157,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::WEBHOOK_RATE,
         name: "Webhook calls in a second",
+        category: Category::General,
         description: "How many calls to one webhook begin in a second at most; the others wait. 0 is no limit.",
         form: Form::Number,
         default: Some("0"),
@@ -134,6 +165,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::WEBHOOKS_PER_PROJECT,
         name: "Webhooks of a project",
+        category: Category::General,
         description: "How many webhooks a project has at most. Those that are there stay.",
         form: Form::Whole(1, 1000),
         default: Some("10"),
@@ -141,6 +173,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::WEBHOOKS_GLOBAL,
         name: "Global webhooks",
+        category: Category::General,
         description: "How many global webhooks there are at most. Those that are there stay.",
         form: Form::Whole(1, 1000),
         default: Some("10"),
@@ -148,6 +181,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
     Definition {
         key: setting::WEBHOOK_PURGE_DAYS,
         name: "Days that webhook calls are kept",
+        category: Category::General,
         description: "After how many days the records of webhook calls that have ended are deleted.",
         form: Form::Whole(1, 3650),
         default: Some("30"),

@@ -182,7 +182,13 @@ impl Guard {
 
     /// Those of the addresses that may be called; an error when that is none of them.
     fn vetted(&self, host: Option<&str>, addresses: &[IpAddr]) -> Result<Vec<IpAddr>, GuardError> {
-        let own = self.own_addresses().map_err(|_| GuardError::OwnAddressesUnknown)?;
+        let own = self.own_addresses().map_err(|error| {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the addresses of this machine cannot be listed, so nothing is called while webhooks are guarded"
+            );
+            GuardError::OwnAddressesUnknown
+        })?;
         let targets = {
             let allowed = self.0.allowed.read().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(&allowed.targets)

@@ -412,10 +412,22 @@ mod tests {
             ..unread.clone()
         };
         insta::assert_snapshot!(told(&main), @r#"{"serverUrl":"https://gates.example","taskId":"task-1","status":"FAILED","changedAt":"2017-07-14T02:41:00+0000","project":{"key":"org.acme:shop","name":"Shop <Grün> & Söhne","url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"branch":{"type":"BRANCH","isMain":true,"url":"https://gates.example/dashboard?id=org.acme%3Ashop"},"properties":{}}"#);
-        let named = BranchName::Branch("new".to_owned());
-        assert!(told(&Happened { named: Some(&named), ..unread }).contains(
-            r#""branch":{"name":"new","type":"BRANCH","isMain":false,"url":"https://gates.example/dashboard?id=org.acme%3Ashop&branch=new"}"#
-        ));
+        for (named, expected) in [
+            (
+                BranchName::Branch("new".to_owned()),
+                r#""branch":{"name":"new","type":"BRANCH","isMain":false,"url":"https://gates.example/dashboard?id=org.acme%3Ashop&branch=new"}"#,
+            ),
+            (
+                BranchName::PullRequest("pr/foo".to_owned()),
+                r#""branch":{"name":"pr/foo","type":"PULL_REQUEST","isMain":false,"url":"https://gates.example/dashboard?id=org.acme%3Ashop&pullRequest=pr%2Ffoo"}"#,
+            ),
+        ] {
+            let unknown = told(&Happened {
+                named: Some(&named),
+                ..unread.clone()
+            });
+            assert!(unknown.contains(expected), "{unknown}");
+        }
     }
 
     /// A judged analysis of a branch, with nothing that can be left out.
@@ -462,6 +474,21 @@ mod tests {
         );
     }
 
+    #[test]
+    fn letters_that_json_cannot_hold_are_escaped_and_all_others_are_written_as_they_are() {
+        let project = Project {
+            name: "\0\u{1}\u{8}\t\n\u{b}\u{c}\r\u{1f}\u{7f}\"\\/<>&='\u{2028}\u{2029}é漢😀".to_owned(),
+            ..project()
+        };
+        let analysis = analysis();
+        let text = told(&happened(&project, None, &analysis, None));
+        let escaped = r"\u0000\u0001\b\t\n\u000b\f\r\u001f";
+        let written = "\u{7f}\\\"\\\\/<>&='\u{2028}\u{2029}é漢😀";
+        assert!(text.contains(&format!(r#""name":"{escaped}{written}","#)), "{text}");
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["project"]["name"], project.name);
+    }
+
     fn has_null(value: &serde_json::Value) -> bool {
         match value {
             serde_json::Value::Null => true,
@@ -472,6 +499,28 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn a_link_leads_to_the_branch_or_pull_request_whatever_it_is_called(
+            key in "[A-Za-z0-9_.:-]{0,20}[A-Za-z_.:-]", name: String, pull_request: bool,
+        ) {
+            let project = Project { key: ProjectKey::parse(&key).unwrap(), ..project() };
+            let kind = if pull_request { BranchKind::PullRequest } else { BranchKind::Branch };
+            let (branch, analysis) = (branch(&name, kind, false), analysis());
+            let text = told(&happened(&project, Some(&branch), &analysis, None));
+            let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let query = |url: &serde_json::Value| {
+                let url = url::Url::parse(url.as_str().unwrap()).unwrap();
+                let pairs = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned()));
+                (url.path().to_owned(), pairs.collect::<Vec<_>>())
+            };
+            let (id, dashboard) = (("id".to_owned(), key), "/dashboard".to_owned());
+            let wanted = if pull_request { "pullRequest" } else { "branch" };
+            proptest::prop_assert_eq!(query(&read["project"]["url"]), (dashboard.clone(), vec![id.clone()]));
+            proptest::prop_assert_eq!(
+                query(&read["branch"]["url"]), (dashboard, vec![id, (wanted.to_owned(), name)])
+            );
+        }
+
         #[test]
         fn whatever_things_are_called_it_is_json_in_order_without_nulls(
             name: String, branch_name: String, gate: String, value: String, properties: BTreeMap<String, String>,

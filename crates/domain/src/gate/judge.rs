@@ -321,33 +321,59 @@ mod tests {
 
     #[test]
     fn conditions_are_shown_in_a_fixed_order() {
-        let keys = [
-            "violations",
-            "coverage",
-            "new_coverage",
-            "bugs",
-            "sqale_rating",
+        let order = [
             "new_reliability_rating",
+            "reliability_rating",
+            "new_security_rating",
+            "security_rating",
+            "new_maintainability_rating",
+            "sqale_rating",
+            "new_coverage",
+            "coverage",
+            "new_duplicated_lines_density",
+            "duplicated_lines_density",
+            // From here on by key.
+            "bugs",
+            "new_violations",
+            "violations",
         ];
-        let gate: Vec<_> = keys
-            .iter()
-            .map(|key| condition(key, Operator::GreaterThan, "1"))
-            .collect();
-        let shown: Vec<_> = judge(&gate, &Measures::new(), &ANALYSIS)
-            .conditions
-            .iter()
-            .map(|one| one.metric.key)
-            .collect();
+        let shown = |keys: &[&str]| {
+            let gate: Vec<_> = keys
+                .iter()
+                .map(|key| condition(key, Operator::GreaterThan, "1"))
+                .collect();
+            let verdict = judge(&gate, &Measures::new(), &ANALYSIS);
+            verdict.conditions.iter().map(|one| one.metric.key).collect::<Vec<_>>()
+        };
+        let mut keys = order;
+        for _ in 0..keys.len() {
+            keys.rotate_left(1);
+            assert_eq!(shown(&keys), order);
+        }
+        keys.reverse();
+        assert_eq!(shown(&keys), order);
+    }
+
+    #[rstest]
+    #[case::int("violations", "0", 7.0, "7")]
+    #[case::rating("sqale_rating", "1", 3.0, "3")]
+    #[case::percent("coverage", "80.50", 74.0, "74.0")]
+    #[case::percent_rounded("coverage", "080", 200.0 / 3.0, "66.7")]
+    #[case::float("new_development_cost", "1", 12_000_000.0, "1.2E7")]
+    #[case::work_dur("sqale_index", "480", 481.0, "481")]
+    #[case::millisec("test_execution_time", "1000", 90_000.0, "90000")]
+    fn a_verdict_tells_the_value_in_the_form_of_its_type_and_the_threshold_as_it_was_configured(
+        #[case] metric: &str,
+        #[case] threshold: &str,
+        #[case] value: f64,
+        #[case] text: &str,
+    ) {
+        let gate = [condition(metric, Operator::GreaterThan, threshold)];
+        let verdict = judge(&gate, &measures(&[(metric, value)]), &ANALYSIS);
+        let told = &verdict.conditions[0];
         assert_eq!(
-            shown,
-            [
-                "new_reliability_rating",
-                "sqale_rating",
-                "new_coverage",
-                "coverage",
-                "bugs",
-                "violations"
-            ]
+            (told.value.as_deref(), told.threshold.as_str()),
+            (Some(text), threshold)
         );
     }
 

@@ -157,6 +157,8 @@ fn asterisks(info: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -164,8 +166,11 @@ mod tests {
         let shown = |text| WebhookUrl::parse(text).unwrap().masked();
         assert_eq!(shown("http://foo:barouf@toto/bop"), "http://***:******@toto/bop");
         assert_eq!(shown("http://us@foo"), "http://**@foo");
+        assert_eq!(shown("http://us:@foo"), "http://**:@foo");
         assert_eq!(shown("https://foo/?a=b@c"), "https://foo/?a=b@c");
-        assert_eq!(shown("https://my%40me:p%3Ass@foo/"), "https://*******:******@foo/");
+        // Percent-encoded, a character counts as it is written.
+        assert_eq!(shown("https://a%40b:%C3%BC@foo/"), "https://*****:******@foo/");
+        assert_eq!(shown("https://ü:ö:@@foo/"), "https://*:***@foo/");
         let url = WebhookUrl::parse("http://u:hunter2@foo/").unwrap();
         assert!(!format!("{url:?}").contains("hunter2"));
     }
@@ -176,6 +181,31 @@ mod tests {
         let (user, password) = url.credentials().unwrap();
         assert_eq!((user.as_str(), password.expose_secret()), ("my@login", "p:ss"));
         assert_eq!(url.target().as_str(), "https://host/hook");
+    }
+
+    #[rstest]
+    #[case("https://user:@host/", Some(("user", "")))]
+    #[case("https://user@host/", Some(("user", "")))]
+    #[case("https://@host/", None)]
+    #[case("https://:@host/", None)]
+    #[case("https://:password@host/", None)]
+    #[case("https://jürgen:größe@host/", Some(("jürgen", "größe")))]
+    #[case("https://j%C3%BCrgen:gr%c3%b6%C3%9fe@host/", Some(("jürgen", "größe")))]
+    #[case("https://a%3Ab:c%2Fd%40e%25f@host/", Some(("a:b", "c/d@e%f")))]
+    #[case("https://a:b:c@host/", Some(("a", "b:c")))]
+    #[case("https://a+b:c+d@host/", Some(("a+b", "c+d")))]
+    #[case("https://100%:a%zz@host/", Some(("100%", "a%zz")))]
+    fn a_user_makes_credentials_and_a_password_alone_does_not(
+        #[case] text: &str,
+        #[case] expected: Option<(&str, &str)>,
+    ) {
+        let url = WebhookUrl::parse(text).unwrap();
+        let found = url.credentials();
+        let found = found
+            .as_ref()
+            .map(|(user, password)| (user.as_str(), password.expose_secret()));
+        assert_eq!(found, expected);
+        assert_eq!(url.target().as_str(), "https://host/");
     }
 
     #[test]

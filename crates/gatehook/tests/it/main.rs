@@ -10,6 +10,7 @@ mod broken_input;
 mod commands;
 mod durability;
 mod harness;
+mod links;
 mod listener;
 mod listening;
 mod misbehaving;

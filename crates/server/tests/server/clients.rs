@@ -236,4 +236,8 @@ async fn the_settings_there_are_can_be_listed() {
     assert_eq!(guard["type"], "BOOLEAN");
     assert_eq!(guard["defaultValue"], "true");
     assert_eq!(guard["multiValues"], false);
+    assert_eq!(
+        (&guard["name"], &guard["category"]),
+        (&json!("Enable local webhooks validation"), &json!("security"))
+    );
 }

@@ -24,8 +24,8 @@ pub(super) fn target(from: &Url, response: &Response<Incoming>) -> Result<Url, f
         .get(LOCATION)
         .ok_or(Cause::RedirectWithoutLocation as fn(String) -> Cause)?;
     let elsewhere = Cause::RedirectElsewhere as fn(String) -> Cause;
-    let mut target = location
-        .to_str()
+    // Some write letters beyond ASCII as they are, in UTF-8; the URL has them percent-encoded.
+    let mut target = std::str::from_utf8(location.as_bytes())
         .ok()
         .and_then(|text| from.join(text).ok())
         .ok_or(elsewhere)?;

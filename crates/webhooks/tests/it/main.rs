@@ -7,6 +7,8 @@ mod engine;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod outbox;
 #[cfg(test)]
 mod proxy;

@@ -1,11 +1,13 @@
 //! Who is told of what: filters and formats, over a store.
 
 use gatehook_domain::gate::{GateStatus, Verdict};
+use gatehook_domain::setting::SERVER_BASE_URL;
 use gatehook_domain::webhook::{
     Delivery, DeliveryStatus, EventKind, Filter, Format, FormatKind, FormatParts, GateSays, HookOptions, Pattern,
     Webhook,
 };
-use gatehook_store::{StoreError, Tx, delivery, webhook};
+use gatehook_store::delivery::DeliveryFilter;
+use gatehook_store::{StoreError, Tx, delivery, setting, webhook};
 use gatehook_webhooks::{Happened, ServerUrl, TaskResult, record};
 
 use crate::engine::{House, main_branch, shop};
@@ -122,4 +124,35 @@ async fn a_format_gives_a_body_of_its_own_or_a_call_that_failed_with_the_reason(
     let last = commit.last.clone().unwrap();
     assert!(last.error.unwrap().contains("no revision"));
     assert!(body(&commit).await.unwrap().body.is_empty());
+}
+
+#[tokio::test]
+async fn links_begin_with_the_setting_and_else_with_what_the_server_was_started_with() {
+    let house = House::new().await;
+    house.add_webhook("a", "http://127.0.0.1:9/".to_owned(), false).await;
+    for (set, base) in [
+        (None, "http://gates.example"),
+        (
+            Some("https://sonar.acme.example/base/"),
+            "https://sonar.acme.example/base",
+        ),
+        (Some(" "), "http://gates.example"),
+    ] {
+        let event = house.store().write(move |tx| {
+            if let Some(set) = set {
+                setting::set(tx, SERVER_BASE_URL, None, set)?;
+            }
+            judged(tx, GateStatus::Ok, None)?;
+            let (found, _) = delivery::search(tx, &DeliveryFilter::Project(shop(tx).id), None, 1, 1)?;
+            delivery::event(tx, &found[0].event)
+        });
+        let payload = event.await.unwrap().unwrap().payload;
+        let told: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        let dashboard = format!("{base}/dashboard?id=org%3Ashop");
+        assert_eq!(
+            (&told["serverUrl"], &told["project"]["url"], &told["branch"]["url"]),
+            (&base.into(), &dashboard.as_str().into(), &dashboard.as_str().into())
+        );
+        house.opened.clock.advance(std::time::Duration::from_secs(1));
+    }
 }

@@ -9,6 +9,7 @@ use gatehook_webhooks::signature::sign;
 use rstest::rstest;
 use secrecy::SecretString;
 
+use crate::engine::House;
 use crate::receiver::{Answer, Receiver};
 use crate::sender::{BODY, call, call_with, outcome, sender};
 
@@ -80,11 +81,64 @@ async fn another_origin_gets_the_call_without_credentials_and_signatures(#[value
     assert_eq!(second.headers["host"], target.address.to_string());
 }
 
+#[rstest]
 #[tokio::test]
-async fn see_other_is_an_answer() {
-    let receiver = Receiver::start(vec![Answer::Head(303, "location: /b".into())]).await;
-    assert_eq!(outcome(&sender().send(&call(&receiver.url("/a")), false).await), "303");
+async fn other_redirects_are_answers(#[values(300, 303, 304, 305, 306, 399)] status: u16) {
+    let receiver = Receiver::start(vec![Answer::Head(status, "location: /b".into())]).await;
+    let attempt = sender().send(&call(&receiver.url("/a")), false).await;
+    assert_eq!((outcome(&attempt), attempt.succeeded()), (status.to_string(), false));
     assert_eq!(receiver.received().len(), 1);
+}
+
+#[rstest]
+#[case::other_scheme("ftp://u:hunter22@elsewhere.example/x")]
+#[case::no_url("http://[")]
+#[case::no_host("http://")]
+#[case::no_text("/\u{e9}")]
+#[tokio::test]
+async fn a_redirect_that_cannot_be_followed_is_told_without_its_target(#[case] location: &str) {
+    // Each character is one byte here, which is no UTF-8 beyond ASCII.
+    let bytes = format!("HTTP/1.1 307 X\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
+    let bytes = bytes.chars().map(|letter| u8::try_from(letter).unwrap()).collect();
+    let receiver = Receiver::start(vec![Answer::Raw(bytes)]).await;
+    let url = format!("http://me:hunter22@{}/a?b=c", receiver.address);
+    let attempt = sender().send(&call(&url), false).await;
+    let shown = format!("http://**:********@{}/a?b=c", receiver.address);
+    assert_eq!(
+        attempt.error.unwrap(),
+        format!("Unsupported protocol in redirect of {shown}")
+    );
+}
+
+#[tokio::test]
+async fn a_location_may_have_any_letters() {
+    let receiver = Receiver::start(vec![
+        Answer::Head(308, "location: grün/b c?d=ä".into()),
+        Answer::Status(200),
+    ])
+    .await;
+    let attempt = sender().send(&call(&receiver.url("/a/x")), false).await;
+    assert_eq!(outcome(&attempt), "200");
+    assert_eq!(receiver.received()[1].request, "POST /a/gr%C3%BCn/b%20c?d=%C3%A4");
+}
+
+#[tokio::test]
+async fn the_record_of_a_redirected_call_names_the_url_of_the_webhook_and_the_last_answer() {
+    let house = House::new().await;
+    let target = Receiver::start(vec![Answer::Status(204)]).await;
+    let location = format!("location: http://x:y@{}/moved?token=hunter22", target.address);
+    let receiver = Receiver::start(vec![Answer::Head(307, location)]).await;
+    let url = format!("http://robot:hunter22@{}/hook", receiver.address);
+    house.add_webhook("a", url, false).await;
+    let engine = house.engine();
+    house.happen("one").await;
+    engine.wake();
+    let kept = house.settled().await.remove(0);
+    engine.stop().await;
+    assert_eq!(kept.url, format!("http://*****:********@{}/hook", receiver.address));
+    let last = kept.last.unwrap();
+    assert_eq!((last.http_status, last.error), (Some(204), None));
+    assert_eq!(target.received()[0].body, receiver.received()[0].body);
 }
 
 #[tokio::test]

@@ -141,9 +141,34 @@ async fn credentials_of_the_url_become_basic_authentication_and_no_secret_means_
     let url = format!("http://the%40Login:thePassword@{}/", receiver.address);
     assert_eq!(outcome(&sender().send(&call(&url), false).await), "204");
     let got = &receiver.received()[0];
+    assert_eq!(got.request, "POST /", "no credentials in the request line");
     assert_eq!(got.headers["authorization"], "Basic dGhlQExvZ2luOnRoZVBhc3N3b3Jk");
     assert_eq!(got.headers["host"], receiver.address.to_string());
     assert!(!got.headers.contains_key("x-sonar-webhook-hmac-sha256"));
+}
+
+#[rstest]
+#[case::documented("theLogin:thePassword", Some("theLogin:thePassword"))]
+#[case::without_a_password("theLogin", Some("theLogin:"))]
+#[case::with_an_empty_password("theLogin:", Some("theLogin:"))]
+#[case::without_a_user(":thePassword", None)]
+#[case::with_nothing("", None)]
+#[case::in_any_script("jürgen:größe", Some("jürgen:größe"))]
+#[case::encoded("j%C3%BCrgen:a%3Ab%2Fc%40d%25", Some("jürgen:a:b/c@d%"))]
+#[case::with_a_line_break("a%0d%0aX-Evil: 1:b", Some("a\r\nX-Evil: 1:b"))]
+#[tokio::test]
+async fn the_user_of_a_url_is_sent_at_once_in_utf_8(#[case] written: &str, #[case] sent: Option<&str>) {
+    use base64::Engine as _;
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await;
+    let url = format!("http://{written}@{}/", receiver.address);
+    assert_eq!(outcome(&sender().send(&call(&url), false).await), "200");
+    let received = receiver.received();
+    assert_eq!(received.len(), 1, "nobody is asked for a challenge first");
+    let expected = sent.map(|pair| {
+        let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+        format!("Basic {encoded}")
+    });
+    assert_eq!(received[0].headers.get("authorization"), expected.as_ref());
 }
 
 #[rstest]

@@ -58,13 +58,21 @@ fn read_url(text: &str) -> Result<WebhookUrl, ApiError> {
     WebhookUrl::parse(text).map_err(|error| ApiError::bad(error.to_string()))
 }
 
+/// What is said when the guard cannot tell this machine's addresses from others.
+const UNCHECKABLE: &str = "The server cannot list its own network interfaces, so it cannot check where the URL leads; its log \
+                           tells why. Until that is mended, webhooks can only be saved while the setting \
+                           sonar.validateWebhooks is false, and then they may call every address.";
+
 /// Has the guard look where a URL leads. Outside of any transaction, because names are resolved; and only for those who
 /// may write the webhook, because the answer tells something about the network the server stands in.
 async fn check_callable(state: &AppState, url: &WebhookUrl) -> Result<(), ApiError> {
     if is_guarded(state).await? {
         state.guard.check_url_now(url).await.map_err(|error| match error {
             GuardError::Forbidden(_) => ApiError::bad(error.to_string()),
-            GuardError::OwnAddressesUnknown => ApiError::unknown(error),
+            GuardError::OwnAddressesUnknown => ApiError::OutOfOrder {
+                text: UNCHECKABLE,
+                source: error.into(),
+            },
         })?;
     }
     Ok(())
