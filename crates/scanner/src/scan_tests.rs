@@ -182,6 +182,8 @@ fn lines_are_blamed_on_their_commits_and_changed_ones_on_nobody() {
     assert_eq!(report.changesets("src/fresh.py"), None);
     let metadata = report.0.metadata().unwrap();
     assert_eq!((metadata.scm_revision_id, metadata.analysis_date), (second, NOW));
+    let mut properties = report.0.context_properties().unwrap().map(Result::unwrap);
+    assert!(properties.any(|property| (&*property.key, &*property.value) == ("sonar.analysis.detectedscm", "git")));
     assert_eq!(
         prepared.warnings,
         ["1 files are not committed, so it is not known who changed them when: src/fresh.py"]

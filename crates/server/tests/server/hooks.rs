@@ -558,3 +558,22 @@ async fn texts_are_as_long_as_they_may_be_and_no_longer() {
         assert_eq!(reply.status, status, "{}", reply.text);
     }
 }
+
+#[tokio::test]
+async fn nothing_is_an_empty_list() {
+    let server = TestServer::start().await;
+    project(&server).await;
+    for path in ["list", "list?project=p"] {
+        let list = server.get(&format!("api/webhooks/{path}"), &As::Admin).await;
+        assert_eq!(list.text, r#"{"webhooks":[]}"#, "{path}");
+    }
+    for filter in ["componentKey=p", "webhook=none", "ceTaskId=none"] {
+        let none = server
+            .get(&format!("api/webhooks/deliveries?{filter}"), &As::Admin)
+            .await;
+        assert_eq!(
+            none.text, r#"{"paging":{"pageIndex":1,"pageSize":10,"total":0},"deliveries":[]}"#,
+            "{filter}"
+        );
+    }
+}

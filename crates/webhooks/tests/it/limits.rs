@@ -1,8 +1,9 @@
 //! How long a call may take, and how long it took: the time that timers see is moved, so nobody waits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use gatehook_domain::Ambient;
+use gatehook_domain::ambient::{Clock as _, ManualClock};
 use gatehook_domain::webhook::Attempt;
 use gatehook_webhooks::Guard;
 use gatehook_webhooks::sender::{Sender, SenderConfig};
@@ -17,17 +18,22 @@ use crate::sender::{BODY, call, clocked, outcome};
 struct Waiting {
     listener: TcpListener,
     calling: JoinHandle<Attempt>,
+    clock: Arc<ManualClock>,
 }
 
 impl Waiting {
     /// A call to it, with the limits of normal operation.
     async fn called() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let ambient: Ambient = clocked().1;
+        let (clock, ambient) = clocked();
         let sender = Sender::new(SenderConfig::new("0", Guard::system(&ambient)), ambient).unwrap();
         let call = call(&format!("http://{}/", listener.local_addr().unwrap()));
         let calling = tokio::spawn(async move { sender.send(&call, false).await });
-        Self { listener, calling }
+        Self {
+            listener,
+            calling,
+            clock,
+        }
     }
 
     /// Takes the next call, whole.
@@ -74,6 +80,8 @@ async fn a_call_has_ten_seconds_and_its_redirect_the_rest_of_them() {
 async fn the_time_of_a_call_is_that_of_both_its_parts() {
     let receiver = Waiting::called().await;
     let first = receiver.take().await;
+    let begun = receiver.clock.now();
+    receiver.clock.advance(Duration::from_secs(2));
     seconds_pass(2).await;
     redirect(first).await;
     let mut second = receiver.take().await;
@@ -83,6 +91,6 @@ async fn the_time_of_a_call_is_that_of_both_its_parts() {
         .await
         .unwrap();
     let attempt = receiver.calling.await.unwrap();
-    assert_eq!(outcome(&attempt), "200");
+    assert_eq!((outcome(&attempt).as_str(), attempt.at), ("200", begun));
     assert!((5_000..10_000).contains(&attempt.duration_ms), "{attempt:?}");
 }

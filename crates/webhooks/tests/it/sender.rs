@@ -132,7 +132,23 @@ async fn a_call_is_signed_over_the_bytes_that_arrive_and_says_what_it_is() {
     assert_eq!(header("x-gatehook-delivery"), "delivery-1");
     assert_eq!(header("x-gatehook-event"), "analysis.completed");
     assert_eq!(header("x-gatehook-attempt"), "1");
-    assert!(!got.headers.contains_key("authorization"));
+    let mut names: Vec<_> = got.headers.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "content-length",
+            "content-type",
+            "host",
+            "user-agent",
+            "x-gatehook-attempt",
+            "x-gatehook-delivery",
+            "x-gatehook-event",
+            "x-sonar-webhook-hmac-sha256",
+            "x-sonarqube-project",
+        ],
+        "neither credentials nor an offer to take compressed answers"
+    );
 }
 
 #[tokio::test]
@@ -256,6 +272,36 @@ async fn inner_addresses_are_not_called_while_the_guard_is_on() {
         assert_eq!(outcome(&attempt), LOOPBACK, "{host}");
     }
     assert!(receiver.received().is_empty());
+}
+
+/// A machine that does not say which addresses are its own.
+struct Blind;
+
+impl Network for Blind {
+    fn lookup(&self, host: &str) -> Lookup {
+        OneAddress(Some([93, 184, 216, 34].into())).lookup(host)
+    }
+
+    fn own_addresses(&self) -> io::Result<Vec<IpAddr>> {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+}
+
+#[rstest]
+#[case::by_address("93.184.216.34")]
+#[case::by_name("hooks.example")]
+#[tokio::test]
+async fn nothing_is_called_while_this_machines_addresses_cannot_be_listed(#[case] host: &str) {
+    let guard = Guard::over(Arc::new(Blind), &clocked().1);
+    let sender = sender_with(guard, Duration::from_secs(10));
+    let attempt = sender.send(&call(&format!("http://{host}/")), true).await;
+    assert_eq!(outcome(&attempt), "Network interfaces could not be fetched.");
+}
+
+#[tokio::test]
+async fn a_url_that_no_request_can_carry_fails_in_our_words() {
+    let attempt = sender().send(&call("http://me:hunter22@a{b}.example/"), false).await;
+    assert_eq!(outcome(&attempt), "the URL cannot be called");
 }
 
 #[tokio::test]
