@@ -242,6 +242,8 @@ mod tests {
     use gatehook_domain::key::ProjectKey;
     use gatehook_domain::metric::Metric;
     use gatehook_domain::project::Visibility;
+    use proptest::collection::btree_map;
+    use proptest::prelude::any;
 
     const SERVER: &str = "https://gates.example";
     const DATE: Timestamp = Timestamp::from_millis(1_500_000_000_999);
@@ -523,7 +525,8 @@ mod tests {
 
         #[test]
         fn whatever_things_are_called_it_is_json_in_order_without_nulls(
-            name: String, branch_name: String, gate: String, value: String, properties: BTreeMap<String, String>,
+            name: String, branch_name: String, gate: String, value: String,
+            properties in btree_map(any::<String>(), any::<String>(), 0..5),
         ) {
             let project = Project { name: name.clone(), ..project() };
             let branch = branch(&branch_name, BranchKind::Branch, false);
