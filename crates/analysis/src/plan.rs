@@ -19,6 +19,9 @@ use crate::judge::Rulings;
 
 /// The longest version or build that is kept, in characters, as SonarQube cuts them.
 const MAX_VERSION: usize = 100;
+/// The longest key of an analysis property that is kept, in characters; SonarQube's database has room for as many. A cut key
+/// would be another one, so a longer one is left out.
+const MAX_PROPERTY_KEY: usize = 512;
 /// The longest value of an analysis property that is kept, in characters; SonarQube tests with up to 5,000.
 const MAX_PROPERTY: usize = 8_000;
 /// The most analysis properties that are kept.
@@ -110,7 +113,8 @@ pub(crate) fn heading<R: Read + Seek>(
     let mut properties = BTreeMap::new();
     for property in report.context_properties()? {
         let proto::ContextProperty { key, value } = property?;
-        let wanted = key.starts_with("sonar.analysis.") || key.starts_with("sonar.pullrequest.");
+        let wanted = (key.starts_with("sonar.analysis.") || key.starts_with("sonar.pullrequest."))
+            && key.chars().nth(MAX_PROPERTY_KEY).is_none();
         if wanted && properties.len() < MAX_PROPERTIES {
             properties.insert(key, cut(&value, MAX_PROPERTY));
         }

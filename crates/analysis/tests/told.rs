@@ -89,15 +89,18 @@ async fn what_the_scanner_was_given_is_told_also_when_a_person_changes_an_issue_
 #[tokio::test]
 async fn what_a_scanner_says_too_much_of_is_cut(#[values(Engine::Sqlite, Engine::Postgres)] engine: Engine) {
     let lab = Lab::on(engine).await;
+    let longest = format!("sonar.analysis.{}", "ü".repeat(512 - "sonar.analysis.".len()));
     let report = lab
         .report()
         .revision(&format!("  {} \u{1}", "r".repeat(101)))
         .property("sonar.analysis.a", &"ä".repeat(8_001))
         .property("sonar.analysis.b", "no\0 \u{1b}[31mcolours\r, but\n\tlines")
+        .property(&longest, "kept")
+        .property(&format!("{longest}x"), "left out")
         .property("sonar.analysis.odd\0\u{7}key", "")
         .property("sonar.analysis.twice", "first")
         .property("sonar.analysis.twice", "last");
-    let report = (4..1_001).fold(report, |report, number| {
+    let report = (5..1_001).fold(report, |report, number| {
         report.property(&format!("sonar.analysis.n{number:04}"), "x")
     });
     lab.analyse(&report.file(file())).await;
@@ -108,6 +111,7 @@ async fn what_a_scanner_says_too_much_of_is_cut(#[values(Engine::Sqlite, Engine:
     assert_eq!(properties["sonar.analysis.b"], "no [31mcolours, but\n\tlines");
     assert_eq!(properties["sonar.analysis.odd\0\u{7}key"], "");
     assert_eq!(properties["sonar.analysis.twice"], "last");
+    assert_eq!(properties[&longest], "kept");
     assert_eq!(properties.len(), 1_000);
     assert!(properties.contains_key("sonar.analysis.n0999") && !properties.contains_key("sonar.analysis.n1000"));
 }
