@@ -9,6 +9,8 @@ mod faults;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod outbox;
 #[cfg(test)]
 mod proxy;

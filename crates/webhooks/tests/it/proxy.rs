@@ -12,6 +12,7 @@ use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::logs;
 use crate::receiver::{Answer, Receiver};
 use crate::sender::{BODY, LOOPBACK, OneAddress, call, clocked, outcome};
 use crate::tls::{Authority, TlsReceiver};
@@ -26,6 +27,7 @@ struct Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.task.abort();
+        logs::check();
     }
 }
 

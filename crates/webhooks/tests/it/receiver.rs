@@ -9,6 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::logs;
+
 /// How a receiver answers.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
@@ -54,6 +56,7 @@ pub(crate) struct Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.task.abort();
+        logs::check();
     }
 }
 

@@ -27,13 +27,13 @@ const PUBLIC: [&str; 6] = [
 
 /// A call with everything that only its receiver is to have.
 fn confidential(url: &str) -> Call {
-    let secret = SecretString::from("0123456789abcdef");
+    let secret = SecretString::from("hunter2-01234567");
     let mut call = call_with(url, Some(&secret));
     let options = &mut Arc::make_mut(&mut call.webhook).options;
     options.headers = vec![CustomHeader::parse("X-Api-Key", "hunter22").unwrap()];
     options.standard_webhooks = true;
     options.previous_secret = Some(PreviousSecret {
-        secret: "fedcba9876543210".into(),
+        secret: "76543210-hunter2".into(),
         valid_until: Timestamp::from_millis(i64::MAX),
     });
     call
@@ -47,7 +47,7 @@ async fn a_redirect_within_the_receiver_is_followed_once_with_the_same_post(#[va
         Answer::Head(302, "location: /again".into()),
     ];
     let receiver = Receiver::start(answers).await;
-    let url = format!("http://u:p@{}/a/x/", receiver.address);
+    let url = format!("http://u:hunter2@{}/a/x/", receiver.address);
     let answer = outcome(&sender().send(&confidential(&url), false).await);
     assert_eq!(answer, "302", "the second redirect is an answer");
     let received = receiver.received();
@@ -65,9 +65,9 @@ async fn a_redirect_within_the_receiver_is_followed_once_with_the_same_post(#[va
 async fn another_origin_gets_the_call_without_credentials_and_signatures(#[values(301, 302, 307, 308)] status: u16) {
     let target = Receiver::start(vec![Answer::Status(200)]).await;
     // The same host with another port is another origin; and a receiver does not choose the credentials of a call.
-    let location = format!("location: http://evil:creds@{}/moved", target.address);
+    let location = format!("location: http://evil:hunter2@{}/moved", target.address);
     let receiver = Receiver::start(vec![Answer::Head(status, location)]).await;
-    let url = format!("http://u:p@{}/", receiver.address);
+    let url = format!("http://u:hunter2@{}/", receiver.address);
     let answer = outcome(&sender().send(&confidential(&url), false).await);
     assert_eq!(answer, "200");
     let (first, second) = (&receiver.received()[0], &target.received()[0]);
@@ -126,7 +126,7 @@ async fn a_location_may_have_any_letters() {
 async fn the_record_of_a_redirected_call_names_the_url_of_the_webhook_and_the_last_answer() {
     let house = House::new().await;
     let target = Receiver::start(vec![Answer::Status(204)]).await;
-    let location = format!("location: http://x:y@{}/moved?token=hunter22", target.address);
+    let location = format!("location: http://x:hunter2@{}/moved?token=hunter22", target.address);
     let receiver = Receiver::start(vec![Answer::Head(307, location)]).await;
     let url = format!("http://robot:hunter22@{}/hook", receiver.address);
     house.add_webhook("a", url, false).await;
@@ -143,7 +143,7 @@ async fn the_record_of_a_redirected_call_names_the_url_of_the_webhook_and_the_la
 
 #[tokio::test]
 async fn what_a_webhook_asks_for_goes_with_its_calls_and_to_no_other_origin() {
-    let secret = SecretString::from("0123456789abcdef");
+    let secret = SecretString::from("hunter2-01234567");
     let target = Receiver::start(vec![Answer::Status(200)]).await;
     let location = format!("location: http://{}/moved", target.address);
     let receiver = Receiver::start(vec![Answer::Head(307, location)]).await;
@@ -157,7 +157,7 @@ async fn what_a_webhook_asks_for_goes_with_its_calls_and_to_no_other_origin() {
     webhook.options = HookOptions {
         headers: vec![CustomHeader::parse("X-Route", "inner hunter2").unwrap()],
         previous_secret: Some(PreviousSecret {
-            secret: "fedcba9876543210".into(),
+            secret: "76543210-hunter2".into(),
             valid_until: Timestamp::from_millis(i64::MAX),
         }),
         standard_webhooks: true,
@@ -172,7 +172,7 @@ async fn what_a_webhook_asks_for_goes_with_its_calls_and_to_no_other_origin() {
         ("authorization", "Bearer github-token-hunter2".to_owned()),
         ("x-route", "inner hunter2".to_owned()),
         ("x-sonar-webhook-hmac-sha256", sign(&secret, BODY)),
-        ("x-gatehook-signature-previous", sign(&"fedcba9876543210".into(), BODY)),
+        ("x-gatehook-signature-previous", sign(&"76543210-hunter2".into(), BODY)),
         ("webhook-id", "delivery-1".to_owned()),
         ("webhook-timestamp", seconds.to_owned()),
     ];

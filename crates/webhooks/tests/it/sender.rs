@@ -18,6 +18,7 @@ use gatehook_webhooks::signature::verify;
 use rstest::rstest;
 use secrecy::SecretString;
 
+use crate::logs;
 use crate::receiver::{Answer, Receiver, untrusted_tls};
 
 pub(crate) const BODY: &[u8] = "{\"name\":\"Gr\u{fc}n\"}".as_bytes();
@@ -43,6 +44,7 @@ impl Network for OneAddress {
 }
 
 pub(crate) fn clocked() -> (Arc<ManualClock>, Ambient) {
+    logs::watch();
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_700_000_000_000)));
     (clock.clone(), Ambient::new(clock, Arc::new(SeededEntropy::new(1))))
 }
@@ -115,7 +117,7 @@ pub(crate) fn outcome(attempt: &Attempt) -> String {
 #[tokio::test]
 async fn a_call_is_signed_over_the_bytes_that_arrive_and_says_what_it_is() {
     let receiver = Receiver::start(vec![Answer::Status(200)]).await;
-    let secret = SecretString::from("0123456789abcdef");
+    let secret = SecretString::from("hunter2-01234567");
     let call = call_with(&receiver.url("/hook?x=1#part"), Some(&secret));
     let attempt = sender().send(&call, false).await;
     assert_eq!((attempt.number, outcome(&attempt).as_str()), (1, "200"));

@@ -28,6 +28,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::logs;
 use crate::receiver::{Answer, Receiver};
 use crate::sender::{BODY, OneAddress, call, clocked, outcome};
 
@@ -113,6 +114,7 @@ pub(crate) struct TlsReceiver {
 impl Drop for TlsReceiver {
     fn drop(&mut self) {
         self.task.abort();
+        logs::check();
     }
 }
 
