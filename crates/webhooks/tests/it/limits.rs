@@ -48,7 +48,7 @@ impl Waiting {
 }
 
 /// Moves the time on. It is only held for that: while it is, everything that waits for a socket would run into its limit.
-async fn seconds_pass(seconds: u64) {
+pub(crate) async fn seconds_pass(seconds: u64) {
     pause();
     advance(Duration::from_secs(seconds)).await;
     resume();

@@ -1,6 +1,9 @@
 //! Calls over real sockets, to receivers that behave and that do not.
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod connecting;
+#[cfg(test)]
 mod dns;
 #[cfg(test)]
 mod engine;
