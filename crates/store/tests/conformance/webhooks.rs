@@ -150,8 +150,9 @@ fn an_event_is_told_to_the_projects_webhooks_then_to_the_global_ones(tx: &mut Tx
     for (name, project) in [
         ("b-global", None),
         ("a-global", None),
-        ("z", Some(&shop.id)),
+        ("a-Z", Some(&shop.id)),
         ("y", Some(&shop.id)),
+        ("Z", Some(&shop.id)),
         ("x", Some(&other.id)),
     ] {
         keep_webhook(tx, name, project)?;
@@ -159,11 +160,12 @@ fn an_event_is_told_to_the_projects_webhooks_then_to_the_global_ones(tx: &mut Tx
     let names = |found: Vec<Webhook>| found.into_iter().map(|webhook| webhook.name).collect::<Vec<_>>();
     assert_eq!(
         names(webhook::for_event(tx, &shop.id)?),
-        ["y", "z", "a-global", "b-global"]
+        ["Z", "a-Z", "y", "a-global", "b-global"],
+        "letter for letter, capitals first"
     );
     assert_eq!(names(webhook::of_project(tx, &other.id)?), ["x"]);
     assert_eq!(names(webhook::global(tx)?), ["a-global", "b-global"]);
-    assert_eq!((webhook::count(tx, Some(&shop.id))?, webhook::count(tx, None)?), (2, 2));
+    assert_eq!((webhook::count(tx, Some(&shop.id))?, webhook::count(tx, None)?), (3, 2));
     Ok(())
 }
 

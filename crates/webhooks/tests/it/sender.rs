@@ -169,11 +169,11 @@ async fn credentials_of_the_url_become_basic_authentication_and_no_secret_means_
 #[case::documented("theLogin:thePassword", Some("theLogin:thePassword"))]
 #[case::without_a_password("theLogin", Some("theLogin:"))]
 #[case::with_an_empty_password("theLogin:", Some("theLogin:"))]
-#[case::without_a_user(":thePassword", None)]
+#[case::without_a_user(":hunter2", None)]
 #[case::with_nothing("", None)]
-#[case::in_any_script("jürgen:größe", Some("jürgen:größe"))]
-#[case::encoded("j%C3%BCrgen:a%3Ab%2Fc%40d%25", Some("jürgen:a:b/c@d%"))]
-#[case::with_a_line_break("a%0d%0aX-Evil: 1:b", Some("a\r\nX-Evil: 1:b"))]
+#[case::in_any_script("jürgen:größe-hunter2", Some("jürgen:größe-hunter2"))]
+#[case::encoded("j%C3%BCrgen:hunter2%3Ab%2Fc%40d%25", Some("jürgen:hunter2:b/c@d%"))]
+#[case::with_a_line_break("a%0d%0aX-Evil: hunter2:b", Some("a\r\nX-Evil: hunter2:b"))]
 #[tokio::test]
 async fn the_user_of_a_url_is_sent_at_once_in_utf_8(#[case] written: &str, #[case] sent: Option<&str>) {
     use base64::Engine as _;
