@@ -21,6 +21,7 @@ mod store;
 pub mod testing;
 mod tx;
 mod value;
+mod vault;
 
 // The repository modules, one per group of tables: every `pub mod` of theirs stands between these two lines.
 pub mod analysis;

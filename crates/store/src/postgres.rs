@@ -123,7 +123,7 @@ impl Worker {
             session,
             &mut self.texts,
             &self.shared.ambient,
-            &self.shared.key,
+            &self.shared.vault,
         ));
         match ran {
             Ran::Well => match session.client.batch_execute("COMMIT") {

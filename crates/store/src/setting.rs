@@ -6,6 +6,7 @@ use gatehook_domain::id::ProjectId;
 
 use crate::error::StoreError;
 use crate::params;
+use crate::sql::Sql;
 use crate::tx::Tx;
 use crate::value::Row;
 
@@ -22,6 +23,13 @@ pub fn get(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Result<Op
         )?,
     };
     row.map(|row| row.get(0)).transpose()
+}
+
+/// What was set for the whole system of these keys; those that were not set are left out.
+pub fn of_system(tx: &mut Tx<'_>, keys: &[&str]) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut sql = Sql::new("SELECT name, value FROM setting");
+    let rows = sql.and("project_id IS NULL").and("name IN ").list(keys).query(tx)?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// What holds for a project: what was set for it, else what was set for the whole system.

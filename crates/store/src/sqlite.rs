@@ -263,7 +263,7 @@ impl<'c> Worker<'c> {
             &mut session,
             &mut self.texts,
             &self.shared.ambient,
-            &self.shared.key,
+            &self.shared.vault,
         ));
         (ran, session.wrote())
     }

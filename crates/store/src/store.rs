@@ -11,8 +11,8 @@ use crate::config::{Place, StoreConfig};
 use crate::error::{OpenError, StoreError};
 use crate::job::{Job, Work};
 use crate::key_probe;
-use crate::secret::SecretKey;
 use crate::tx::{Engine, Tx};
+use crate::vault::Vault;
 use crate::{postgres, sqlite};
 
 /// How many closures wait in a queue before their callers wait for a place in it.
@@ -34,7 +34,7 @@ struct Inner {
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) ambient: Ambient,
-    pub(crate) key: SecretKey,
+    pub(crate) vault: Arc<Vault>,
 }
 
 /// Whether a closure may write.
@@ -68,7 +68,7 @@ impl Store {
     fn open_blocking(config: &StoreConfig, ambient: Ambient) -> Result<Self, OpenError> {
         let shared = Shared {
             ambient: ambient.clone(),
-            key: config.secret_key.clone(),
+            vault: Vault::new(config.secret_key.clone()),
         };
         let (engine, threads) = match config.url.place() {
             Place::Sqlite(path) => (

@@ -9,6 +9,7 @@ use crate::insert::{self, InsertTexts};
 use crate::secret::SecretKey;
 use crate::statement::Statement;
 use crate::value::{Kind, Row, Value};
+use crate::vault::Vault;
 
 /// Which database is behind the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +29,7 @@ pub struct Tx<'a> {
     session: &'a mut dyn Session,
     texts: &'a mut InsertTexts,
     ambient: &'a Ambient,
-    key: &'a SecretKey,
+    vault: &'a Vault,
     trouble: Option<Trouble>,
     statements: usize,
 }
@@ -90,13 +91,13 @@ impl<'a> Tx<'a> {
         session: &'a mut dyn Session,
         texts: &'a mut InsertTexts,
         ambient: &'a Ambient,
-        key: &'a SecretKey,
+        vault: &'a Vault,
     ) -> Self {
         Self {
             session,
             texts,
             ambient,
-            key,
+            vault,
             trouble: None,
             statements: 0,
         }
@@ -222,7 +223,7 @@ impl Tx<'_> {
     pub fn seal(&mut self, purpose: &str, secret: &str) -> Result<Vec<u8>, StoreError> {
         let mut nonce = [0_u8; 24];
         self.ambient.fill(&mut nonce);
-        Ok(self.key.seal(nonce, purpose, secret)?)
+        Ok(self.vault.key.seal(nonce, purpose, secret)?)
     }
 
     /// Seals a secret with another key than the store's.
@@ -239,7 +240,12 @@ impl Tx<'_> {
 
     /// Opens a sealed secret.
     pub fn open_sealed(&self, purpose: &str, sealed: &[u8]) -> Result<SecretString, StoreError> {
-        Ok(self.key.open(purpose, sealed)?)
+        Ok(self.vault.key.open(purpose, sealed)?)
+    }
+
+    /// The key, and what was opened with it.
+    pub(crate) fn vault(&self) -> &Vault {
+        self.vault
     }
 
     fn collect(&mut self, sql: Text<'_>, params: &[Value]) -> Result<Vec<Row>, StoreError> {

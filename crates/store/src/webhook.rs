@@ -342,15 +342,21 @@ fn valid_until(options: &HookOptions) -> Option<Timestamp> {
 }
 
 fn read(tx: &Tx<'_>, row: &Row) -> Result<Webhook, StoreError> {
-    let url = tx.open_sealed(URL, &row.get::<Vec<u8>>(3)?)?;
-    let secret = row.get::<Option<Vec<u8>>>(4)?;
+    let url = tx.vault().urls.get(row.get(3)?, |sealed| {
+        let url = tx.open_sealed(URL, sealed)?;
+        // The error would show the URL, so it is left out.
+        WebhookUrl::parse(url.expose_secret()).map_err(|_| corrupt("the URL of a webhook"))
+    })?;
+    let open_secret = |sealed| {
+        let secrets = &tx.vault().secrets;
+        secrets.get(sealed, |sealed| tx.open_sealed(SECRET, sealed))
+    };
     Ok(Webhook {
         id: row.get(0)?,
         project: row.get(1)?,
         name: row.get(2)?,
-        // The error would show the URL, so it is left out.
-        url: WebhookUrl::parse(url.expose_secret()).map_err(|_| corrupt("the URL of a webhook"))?,
-        secret: secret.map(|sealed| tx.open_sealed(SECRET, &sealed)).transpose()?,
+        url,
+        secret: row.get::<Option<Vec<u8>>>(4)?.map(open_secret).transpose()?,
         created_at: row.get(5)?,
         updated_at: row.get(6)?,
         paused: row.get(7)?,

@@ -59,17 +59,27 @@ impl AsRef<[u8]> for Body {
 
 impl Rules {
     pub(crate) fn read(tx: &mut Tx<'_>) -> Result<Self, StoreError> {
+        let mut set = setting::of_system(
+            tx,
+            &[
+                VALIDATE_WEBHOOKS,
+                WEBHOOK_ALLOWED_TARGETS,
+                WEBHOOK_RETRIES,
+                WEBHOOK_RETRY_SCHEDULE,
+                WEBHOOK_RATE,
+            ],
+        )?;
+        let mut take = |key| set.remove(key);
         let on = |set: Option<String>| set.is_none_or(|set| !set.trim().eq_ignore_ascii_case("false"));
-        let schedule = setting::get(tx, WEBHOOK_RETRY_SCHEDULE, None)?;
         Ok(Self {
-            guarded: on(setting::get(tx, VALIDATE_WEBHOOKS, None)?),
-            allowed_targets: setting::get(tx, WEBHOOK_ALLOWED_TARGETS, None)?,
-            retries: on(setting::get(tx, WEBHOOK_RETRIES, None)?),
+            guarded: on(take(VALIDATE_WEBHOOKS)),
+            allowed_targets: take(WEBHOOK_ALLOWED_TARGETS),
+            retries: on(take(WEBHOOK_RETRIES)),
             // What cannot be read was refused when it was set; somebody wrote it past that.
-            schedule: schedule
+            schedule: take(WEBHOOK_RETRY_SCHEDULE)
                 .and_then(|text| RetrySchedule::parse(&text).ok())
                 .unwrap_or_default(),
-            rate: setting::get(tx, WEBHOOK_RATE, None)?
+            rate: take(WEBHOOK_RATE)
                 .and_then(|text| text.trim().parse().ok())
                 .unwrap_or(0),
         })

@@ -9,7 +9,7 @@ use gatehook_domain::Timestamp;
 use gatehook_domain::id::{DeliveryId, EventId, NodeId, WebhookId};
 use gatehook_domain::webhook::{Event, Rendered, Webhook};
 
-use self::statements::{due_hooks, due_text, expire_text, lease_text};
+use self::statements::{due_hooks, due_text, expire_text, held_text, lease_text};
 use super::{read_event, read_rendered};
 use crate::error::StoreError;
 use crate::params;
@@ -146,10 +146,34 @@ struct Owed {
     rendered: Option<Rendered>,
 }
 
+/// A place in the deliveries to a webhook, in the order in which they are sent: right behind that of this moment and id.
+#[derive(Debug)]
+struct Place {
+    due_at: Timestamp,
+    id: String,
+}
+
+impl Place {
+    /// Before all.
+    const START: Self = Self {
+        due_at: Timestamp::from_millis(i64::MIN),
+        id: String::new(),
+    };
+}
+
+/// A webhook to take of.
+struct Ready {
+    id: WebhookId,
+    /// At most so many.
+    room: usize,
+    /// What stands before this is held, or taken.
+    from: Place,
+}
+
 struct Taking<'a, 'c> {
     claim: &'a Claim<'c>,
-    /// What was taken of each webhook.
-    taken: HashMap<WebhookId, HashSet<DeliveryId>>,
+    /// How many were taken of each webhook.
+    taken: HashMap<WebhookId, usize>,
     owed: Vec<Owed>,
     left: bool,
     last: Option<WebhookId>,
@@ -167,16 +191,17 @@ impl Taking<'_, '_> {
         while limit > 0 && !hooks.is_empty() {
             let share = limit.div_ceil(hooks.len());
             let mut more = Vec::new();
-            for (hook, room) in hooks {
-                let take = share.min(room).min(limit);
+            for mut hook in hooks {
+                let take = share.min(hook.room).min(limit);
                 if take == 0 {
                     self.left = true;
                     continue;
                 }
-                let taken = self.take(tx, class, &hook, take)?;
+                let taken = self.take(tx, class, &mut hook, take)?;
                 limit -= taken.min(limit);
-                if taken == take && room > take {
-                    more.push((hook, room - take));
+                hook.room -= taken.min(hook.room);
+                if taken == take && hook.room > 0 {
+                    more.push(hook);
                 } else if taken == take {
                     self.left = true;
                 }
@@ -189,8 +214,8 @@ impl Taking<'_, '_> {
 
     /// The webhooks of which there is something due and for which there is room, at most `limit`, from the one after the
     /// last of the claim before, round to it.
-    fn hooks(&mut self, tx: &mut Tx<'_>, class: Class, limit: usize) -> Result<Vec<(WebhookId, usize)>, StoreError> {
-        let mut found: Vec<(WebhookId, usize)> = Vec::new();
+    fn hooks(&mut self, tx: &mut Tx<'_>, class: Class, limit: usize) -> Result<Vec<Ready>, StoreError> {
+        let mut found: Vec<Ready> = Vec::new();
         let begin = self.claim.after.map_or("", WebhookId::as_str);
         let (mut after, mut wrapped) = (begin.to_owned(), begin.is_empty());
         loop {
@@ -204,21 +229,21 @@ impl Taking<'_, '_> {
                 if !is_due {
                     continue;
                 }
-                let taken = self.taken.get(&id).map_or(0, HashSet::len);
+                let taken = self.taken.get(&id).copied().unwrap_or(0);
                 let room = (self.claim.room)(&id, failures).saturating_sub(taken);
                 if room == 0 {
                     self.left = true;
                     continue;
                 }
-                if self.has(&id) > 0 && self.due(tx, class, &id, 1)?.is_empty() {
+                let Some(from) = self.begin(tx, class, &id)? else {
                     // All that is due is held already; it must not use up the place of another webhook.
                     continue;
-                }
+                };
                 if found.len() == limit {
                     self.left = true;
                     return Ok(found);
                 }
-                found.push((id, room));
+                found.push(Ready { id, room, from });
             }
             if (rows.len() as i64) < statements::HOOKS {
                 if wrapped {
@@ -230,54 +255,79 @@ impl Taking<'_, '_> {
         }
     }
 
-    fn take(&mut self, tx: &mut Tx<'_>, class: Class, hook: &WebhookId, limit: usize) -> Result<usize, StoreError> {
+    fn take(&mut self, tx: &mut Tx<'_>, class: Class, hook: &mut Ready, limit: usize) -> Result<usize, StoreError> {
         let found = match self.claim.holder {
             Holder::Lease { node, until } => {
                 let text = lease_text(tx.engine(), class);
-                let rows = tx.query(text, &params![node, until, hook, self.claim.now, limit as i64])?;
+                let rows = tx.query(text, &params![node, until, hook.id, self.claim.now, limit as i64])?;
                 rows.iter()
-                    .map(|row| read_owed(row, hook, class))
+                    .map(|row| read_owed(row, &hook.id, class))
                     .collect::<Result<Vec<_>, _>>()?
             }
-            Holder::Memory { .. } => self.due(tx, class, hook, limit)?,
+            Holder::Memory { held } => self.due(tx, class, hook, limit, held)?,
         };
         if !found.is_empty() {
-            let taken = self.taken.entry(hook.clone()).or_default();
-            taken.extend(found.iter().map(|owed| owed.id.clone()));
-            self.last = Some(hook.clone());
+            *self.taken.entry(hook.id.clone()).or_default() += found.len();
+            self.last = Some(hook.id.clone());
         }
         let count = found.len();
         self.owed.extend(found);
         Ok(count)
     }
 
-    /// How many deliveries to a webhook are held, as far as nothing was written about that.
-    fn has(&self, hook: &WebhookId) -> usize {
-        match self.claim.holder {
-            Holder::Lease { .. } => 0,
-            Holder::Memory { held } => {
-                held.get(hook).map_or(0, HashSet::len) + self.taken.get(hook).map_or(0, HashSet::len)
+    /// Where the first delivery of a class stands that is due to a webhook and not held; none if there is none. What is
+    /// held stands before the rest, or somewhere in it, and is passed over in the index alone.
+    fn begin(&self, tx: &mut Tx<'_>, class: Class, hook: &WebhookId) -> Result<Option<Place>, StoreError> {
+        let held = match self.claim.holder {
+            Holder::Memory { held } => held.get(hook),
+            Holder::Lease { .. } => None,
+        };
+        let mut place = Place::START;
+        let Some(held) = held.filter(|held| !held.is_empty()) else {
+            return Ok(Some(place));
+        };
+        let read = held.len() as i64 + 1;
+        for row in tx.query(held_text(tx.engine(), class), &params![hook, self.claim.now, read])? {
+            let id: DeliveryId = row.get(1)?;
+            if !held.contains(&id) {
+                return Ok(Some(place));
             }
+            place = Place {
+                due_at: row.get(0)?,
+                id: id.to_string(),
+            };
         }
+        Ok(None)
     }
 
-    /// The first deliveries to a webhook that are due and not held, at most `limit`.
-    fn due(&self, tx: &mut Tx<'_>, class: Class, hook: &WebhookId, limit: usize) -> Result<Vec<Owed>, StoreError> {
-        let Holder::Memory { held } = self.claim.holder else {
-            return Ok(Vec::new());
-        };
-        let (held, taken) = (held.get(hook), self.taken.get(hook));
-        // What is held stands before the rest, or somewhere in it; so enough are read.
-        let read = (limit + self.has(hook)) as i64;
-        let rows = tx.query(due_text(tx.engine(), class), &params![hook, self.claim.now, read])?;
+    /// The next deliveries to a webhook that are due and not held, at most `limit`.
+    fn due(
+        &self,
+        tx: &mut Tx<'_>,
+        class: Class,
+        hook: &mut Ready,
+        limit: usize,
+        held: &Held,
+    ) -> Result<Vec<Owed>, StoreError> {
+        let held = held.get(&hook.id);
         let mut found = Vec::with_capacity(limit);
-        for row in &rows {
-            let id: DeliveryId = row.get(0)?;
-            if [held, taken].into_iter().flatten().any(|ids| ids.contains(&id)) {
-                continue;
+        while found.len() < limit {
+            let wanted = limit - found.len();
+            let params = params![hook.id, self.claim.now, hook.from.due_at, hook.from.id, wanted as i64];
+            let rows = tx.query(due_text(tx.engine(), class), &params)?;
+            if let Some(last) = rows.last() {
+                hook.from = Place {
+                    due_at: last.get(2)?,
+                    id: last.get(0)?,
+                };
             }
-            found.push(read_owed(row, hook, class)?);
-            if found.len() == limit {
+            for row in &rows {
+                let owed = read_owed(row, &hook.id, class)?;
+                if held.is_none_or(|held| !held.contains(&owed.id)) {
+                    found.push(owed);
+                }
+            }
+            if rows.len() < wanted {
                 break;
             }
         }

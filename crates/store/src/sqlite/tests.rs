@@ -8,6 +8,7 @@ use super::*;
 use crate::job::Work;
 use crate::secret::SecretKey;
 use crate::testing::START;
+use crate::vault::Vault;
 
 type Answer = oneshot::Receiver<Result<(), StoreError>>;
 
@@ -22,7 +23,7 @@ fn opened() -> (tempfile::TempDir, Connection, Connection, Shared) {
         .unwrap();
     let shared = Shared {
         ambient: Ambient::new(Arc::new(ManualClock::new(START)), Arc::new(SeededEntropy::new(1))),
-        key: SecretKey::from_bytes([7; 32]),
+        vault: Vault::new(SecretKey::from_bytes([7; 32])),
     };
     (dir, own, other, shared)
 }

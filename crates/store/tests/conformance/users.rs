@@ -213,6 +213,9 @@ fn settings_of_a_project_go_before_those_of_the_system(tx: &mut Tx<'_>) -> Done 
     let many = setting::effective_three(tx, ["k", "other", "unset"], &project.id)?;
     let many: Vec<_> = many.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(many, [("k", "own"), ("other", "of all")]);
+    let many = setting::of_system(tx, &["other", "k", "not asked for", "unset"])?;
+    let many: Vec<_> = many.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(many, [("k", "system 2"), ("other", "of all")]);
     setting::reset(tx, "other", None)?;
     setting::reset(tx, "not asked for", own)?;
     assert_eq!(setting::all(tx, None)?, [("k".to_owned(), "system 2".to_owned())]);

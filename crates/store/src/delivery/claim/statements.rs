@@ -96,7 +96,7 @@ pub(super) fn lease_text(engine: Engine, class: Class) -> &'static str {
     }
 }
 
-/// The text that finds due deliveries of a webhook, for an index and for a class.
+/// The text that finds due deliveries of a webhook from a place on, for an index and for a class.
 macro_rules! due_text {
     ($index:literal, $last_attempt:literal) => {
         concat!(
@@ -104,9 +104,32 @@ macro_rules! due_text {
             $index,
             " WHERE status = 'PENDING' AND owner IS NULL AND last_attempt ",
             $last_attempt,
+            " AND webhook_id = $1 AND due_at <= $2 AND (due_at, id) > ($3, $4) ORDER BY due_at, id LIMIT $5"
+        )
+    };
+}
+
+/// The text that looks at due deliveries of a webhook without reading them, for an index and for a class.
+macro_rules! held_text {
+    ($index:literal, $last_attempt:literal) => {
+        concat!(
+            "SELECT due_at, id FROM delivery ",
+            $index,
+            " WHERE status = 'PENDING' AND owner IS NULL AND last_attempt ",
+            $last_attempt,
             " AND webhook_id = $1 AND due_at <= $2 ORDER BY due_at, id LIMIT $3"
         )
     };
+}
+
+pub(super) fn held_text(engine: Engine, class: Class) -> &'static str {
+    // Engine fragment: see `due_hooks`.
+    match (engine, class) {
+        (Engine::Sqlite, Class::First) => held_text!("INDEXED BY delivery_fresh", "IS NULL"),
+        (Engine::Sqlite, Class::Again) => held_text!("INDEXED BY delivery_again", "IS NOT NULL"),
+        (Engine::Postgres, Class::First) => held_text!("", "IS NULL"),
+        (Engine::Postgres, Class::Again) => held_text!("", "IS NOT NULL"),
+    }
 }
 
 pub(super) fn due_text(engine: Engine, class: Class) -> &'static str {
