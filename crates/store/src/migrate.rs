@@ -1,7 +1,7 @@
 //! The schema's versions and how a database gets from one to the next.
 //!
 //! A migration is written once, in the types of the portable subset; [`for_engine`] replaces the words that the engines
-//! disagree on. Each table ends in `) STRICT;`, so that SQLite checks types too. A migration that was released is never
+//! disagree on. Each table ends in `) STRICT`, so that SQLite checks types too. A migration that was released is never
 //! changed: its checksum is kept in the database and compared.
 
 use gatehook_domain::Timestamp;
@@ -185,7 +185,7 @@ fn checksum(migration: &Migration) -> String {
 /// | `DOUBLE PRECISION` | `REAL` | as it is |
 /// | `BLOB` | as it is | `BYTEA` |
 /// | `TEXT` (not after `AS`) | as it is | `TEXT COLLATE "C"`: compares bytewise, as SQLite does |
-/// | `STRICT` | as it is | nothing |
+/// | `STRICT`, `WITHOUT ROWID` (rows are kept in their primary key, without one of their own) | as they are | nothing |
 fn for_engine(sql: &str, engine: Engine) -> String {
     let mut text = String::with_capacity(sql.len() + 256);
     for line in sql.lines() {
@@ -197,13 +197,15 @@ fn for_engine(sql: &str, engine: Engine) -> String {
             let replaced = match (engine, name) {
                 (Engine::Sqlite, "BIGINT" | "BOOLEAN") => "INTEGER",
                 (Engine::Sqlite, "DOUBLE") => "REAL",
-                (Engine::Sqlite, "PRECISION") | (Engine::Postgres, "STRICT") => "",
+                (Engine::Sqlite, "PRECISION") | (Engine::Postgres, "STRICT" | "WITHOUT" | "ROWID") => "",
                 (Engine::Postgres, "BLOB") => "BYTEA",
                 (Engine::Postgres, "TEXT") if before != "AS" => "TEXT COLLATE \"C\"",
                 _ => name,
             };
             text.push_str(replaced);
-            text.push_str(&word[name.len()..]);
+            // What stands behind a table is a list, which goes as a whole.
+            let is_comma = engine == Engine::Postgres && name == "STRICT" && word.ends_with(',');
+            text.push_str(if is_comma { "" } else { &word[name.len()..] });
             if !name.is_empty() {
                 before = name;
             }
@@ -227,14 +229,14 @@ mod tests {
 
     #[test]
     fn one_migration_serves_both_engines() {
-        let written = "CREATE TABLE x (a BIGINT, b DOUBLE PRECISION, c BLOB, d TEXT) STRICT; -- TEXT";
+        let written = "CREATE TABLE x (a BIGINT, b DOUBLE PRECISION, c BLOB, d TEXT) STRICT, WITHOUT ROWID; -- TEXT";
         assert_eq!(
             for_engine(written, Engine::Sqlite),
-            "CREATE TABLE x (a INTEGER, b REAL , c BLOB, d TEXT) STRICT; -- TEXT\n"
+            "CREATE TABLE x (a INTEGER, b REAL , c BLOB, d TEXT) STRICT, WITHOUT ROWID; -- TEXT\n"
         );
         assert_eq!(
             for_engine(written, Engine::Postgres),
-            "CREATE TABLE x (a BIGINT, b DOUBLE PRECISION, c BYTEA, d TEXT COLLATE \"C\") ; -- TEXT\n"
+            "CREATE TABLE x (a BIGINT, b DOUBLE PRECISION, c BYTEA, d TEXT COLLATE \"C\")   ; -- TEXT\n"
         );
     }
 }

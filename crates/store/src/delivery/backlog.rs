@@ -46,9 +46,10 @@ pub fn backlog(tx: &mut Tx<'_>) -> Result<Backlog, StoreError> {
 
 /// How many deliveries are still owed.
 pub fn count_pending(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-    // Two counts, because each is one over a small index.
+    // Three counts, because each is one over a small index.
     number(tx.query_opt(
-        "SELECT (SELECT COUNT(*) FROM delivery WHERE status = 'PENDING' AND owner IS NULL)
+        "SELECT (SELECT COUNT(*) FROM delivery WHERE status = 'PENDING' AND owner IS NULL AND last_attempt IS NULL)
+              + (SELECT COUNT(*) FROM delivery WHERE status = 'PENDING' AND owner IS NULL AND last_attempt IS NOT NULL)
               + (SELECT COUNT(*) FROM delivery WHERE owner IS NOT NULL)",
         &[],
     )?)
@@ -63,11 +64,13 @@ pub fn count_owed(tx: &mut Tx<'_>, webhook: &WebhookId) -> Result<i64, StoreErro
 }
 
 /// When something becomes due next, after `now`: the earliest due time, or the end of a lease. What is due already and was
-/// not claimed is not looked for: who claims knows that it left something behind.
+/// not claimed is not looked for: who claims knows that it left something behind. Nor are first attempts, which are due
+/// when they are written down, unless the clock was set back since.
 pub fn next_due(tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
     let row = tx.query_opt(
         "SELECT MIN(at) FROM (
-             SELECT MIN(due_at) AS at FROM delivery WHERE status = 'PENDING' AND owner IS NULL AND due_at > $1
+             SELECT MIN(due_at) AS at FROM delivery
+              WHERE status = 'PENDING' AND owner IS NULL AND last_attempt IS NOT NULL AND due_at > $1
               UNION ALL
              SELECT MIN(lease_until) AS at FROM delivery WHERE owner IS NOT NULL AND lease_until > $1) AS moment",
         &params![now],

@@ -361,8 +361,10 @@ CREATE TABLE delivery (
     CHECK (owner IS NULL OR status = 'PENDING'),
     CHECK (last_attempt IS NULL OR last_attempt <= attempts),
     CHECK (path IS NULL OR body IS NOT NULL)
-) STRICT;
-CREATE INDEX delivery_due ON delivery (due_at, id) WHERE status = 'PENDING' AND owner IS NULL;
+) STRICT, WITHOUT ROWID;
+-- First attempts are due at once; when the next of the others is due is looked for.
+CREATE INDEX delivery_later ON delivery (due_at)
+    WHERE status = 'PENDING' AND owner IS NULL AND last_attempt IS NOT NULL;
 -- A claim goes from webhook to webhook, so that what is owed to one is never in the way of another.
 CREATE INDEX delivery_fresh ON delivery (webhook_id, due_at, id)
     WHERE status = 'PENDING' AND owner IS NULL AND last_attempt IS NULL;
@@ -383,7 +385,7 @@ CREATE TABLE delivery_attempt (
     http_status BIGINT,
     error TEXT,
     PRIMARY KEY (delivery_id, number)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE node (
     id TEXT NOT NULL PRIMARY KEY,
