@@ -138,14 +138,10 @@ async fn by_token(state: &AppState, text: &SecretString) -> Result<Known, ApiErr
             .map(|user| Known::of(Caller::user(user, None), None))
             .ok_or(ApiError::BadCredentials);
     }
-    let found: Option<(UserToken, User)> = state
-        .store
-        .read(move |tx| users::token_by_hash(tx, &hash).map_err(ApiError::from))
-        .await?;
-    let now = state.ambient().now();
-    let Some((token, user)) = found else {
+    let Some((token, user)) = token_of(state, hash).await? else {
         return Err(ApiError::BadCredentials);
     };
+    let now = state.ambient().now();
     if !user.active || token.expires_at.is_some_and(|end| end <= now) {
         return Err(ApiError::BadCredentials);
     }
@@ -160,6 +156,29 @@ async fn by_token(state: &AppState, text: &SecretString) -> Result<Known, ApiErr
         Caller::user(user, Some((token.kind, token.project))),
         token.expires_at,
     ))
+}
+
+/// The token of this hash and its owner. They are not read again while no user and no token has changed.
+async fn token_of(state: &AppState, hash: String) -> Result<Option<(UserToken, User)>, ApiError> {
+    let Some(revision) = state.store.credentials_revision() else {
+        return read_token(state, hash).await;
+    };
+    let tokens = &state.gatekeeper.tokens;
+    if let Some(known) = tokens.get(&hash, revision) {
+        return Ok(Some(known));
+    }
+    let found = read_token(state, hash.clone()).await?;
+    if let Some(found) = &found {
+        tokens.keep(hash, revision, found.clone());
+    }
+    Ok(found)
+}
+
+async fn read_token(state: &AppState, hash: String) -> Result<Option<(UserToken, User)>, ApiError> {
+    state
+        .store
+        .read(move |tx| users::token_by_hash(tx, &hash).map_err(ApiError::from))
+        .await
 }
 
 async fn by_password(state: &AppState, login: String, password: SecretString) -> Result<Known, ApiError> {
@@ -253,6 +272,44 @@ pub(crate) struct Gatekeeper {
     slots: Semaphore,
     right: Mutex<BTreeMap<[u8; 32], Timestamp>>,
     wrong: Mutex<BTreeMap<String, (u32, Timestamp)>>,
+    tokens: Tokens,
+}
+
+/// Tokens with their owners, by the hashes of the tokens, as they are at one revision of all users and tokens.
+#[derive(Default)]
+struct Tokens(Mutex<KnownTokens>);
+
+#[derive(Default)]
+struct KnownTokens {
+    revision: u64,
+    by_hash: BTreeMap<String, (UserToken, User)>,
+}
+
+impl Tokens {
+    fn get(&self, hash: &str, revision: u64) -> Option<(UserToken, User)> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.revision == revision {
+            known.by_hash.get(hash).cloned()
+        } else {
+            None
+        }
+    }
+
+    /// Keeps what was read after the revision was taken.
+    fn keep(&self, hash: String, revision: u64, found: (UserToken, User)) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // What a slow reader found at an older revision says nothing about now.
+        if known.revision > revision {
+            return;
+        }
+        if known.revision < revision || known.by_hash.len() >= REMEMBERED {
+            *known = KnownTokens {
+                revision,
+                by_hash: BTreeMap::new(),
+            };
+        }
+        known.by_hash.insert(hash, found);
+    }
 }
 
 impl Gatekeeper {
@@ -268,6 +325,7 @@ impl Gatekeeper {
             slots: Semaphore::new(VERIFICATIONS_AT_ONCE),
             right: Mutex::default(),
             wrong: Mutex::default(),
+            tokens: Tokens::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! anew, each closure under a savepoint. That is seldom, and without savepoints SQLite need not keep what every page was
 //! before every closure.
 
+pub(crate) mod credentials;
 mod session;
 mod statements;
 #[cfg(test)]
@@ -51,6 +52,8 @@ pub(crate) fn open(path: &Path, readers: usize, shared: &Shared) -> Result<Threa
     create_private(path)?;
     let mut writer = connect(path).map_err(|error| cannot_connect(path, &error))?;
     migrate::sqlite(&mut writer, shared.ambient.now())?;
+    let watched = shared.credentials.watch(&mut writer);
+    watched.map_err(|error| cannot_connect(path, &error))?;
 
     let (writes, write_queue) = async_channel::bounded(QUEUE);
     let (reads, read_queue) = async_channel::bounded(QUEUE);
@@ -274,7 +277,9 @@ impl<'c> Worker<'c> {
     }
 
     fn commit(&mut self, batch: Vec<Box<dyn Job>>) {
-        match self.statements.run("COMMIT") {
+        let committed = self.statements.run("COMMIT");
+        self.shared.credentials.settle();
+        match committed {
             Ok(()) => answer_all(batch),
             Err(error) => {
                 self.end();

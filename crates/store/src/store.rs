@@ -11,6 +11,7 @@ use crate::config::{Place, StoreConfig};
 use crate::error::{OpenError, StoreError};
 use crate::job::{Job, Work};
 use crate::key_probe;
+use crate::sqlite::credentials::Credentials;
 use crate::tx::{Engine, Tx};
 use crate::vault::Vault;
 use crate::{postgres, sqlite};
@@ -26,6 +27,7 @@ pub struct Store {
 
 struct Inner {
     engine: Engine,
+    credentials: Arc<Credentials>,
     ambient: Ambient,
     threads: Threads,
 }
@@ -35,6 +37,8 @@ struct Inner {
 pub(crate) struct Shared {
     pub(crate) ambient: Ambient,
     pub(crate) vault: Arc<Vault>,
+    /// Kept by SQLite only.
+    pub(crate) credentials: Arc<Credentials>,
 }
 
 /// Whether a closure may write.
@@ -69,6 +73,7 @@ impl Store {
         let shared = Shared {
             ambient: ambient.clone(),
             vault: Vault::new(config.secret_key.clone()),
+            credentials: Arc::default(),
         };
         let (engine, threads) = match config.url.place() {
             Place::Sqlite(path) => (
@@ -86,6 +91,7 @@ impl Store {
         let store = Self {
             inner: Arc::new(Inner {
                 engine,
+                credentials: shared.credentials,
                 ambient,
                 threads,
             }),
@@ -151,6 +157,16 @@ impl Store {
     /// Which database this is.
     pub fn engine(&self) -> Engine {
         self.inner.engine
+    }
+
+    /// A number that is another one once users or tokens have changed, by the time that change is answered. Whoever takes it,
+    /// then reads a user or a token, may use what was read as long as it is the same. None where other processes can
+    /// change them too, on PostgreSQL.
+    pub fn credentials_revision(&self) -> Option<u64> {
+        match self.inner.engine {
+            Engine::Sqlite => Some(self.inner.credentials.revision()),
+            Engine::Postgres => None,
+        }
     }
 
     /// Takes no more work, finishes what waits, and closes the database. Other clones of the store answer

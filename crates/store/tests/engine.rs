@@ -510,6 +510,45 @@ async fn a_secret_is_kept_sealed_and_needs_its_key(#[case] engine: Engine) {
     store.close().await;
 }
 
+/// Who was found to be somebody is not looked up again as long as the revision is the same, so that every way to change a
+/// user or a token has to change it.
+#[tokio::test]
+async fn the_revision_of_users_and_tokens_changes_with_each_of_them_and_with_nothing_else() {
+    let (_dir, test) = open(Engine::Sqlite).await;
+    let store = &test.store;
+    let mut last = store.credentials_revision();
+    let steps: [(&'static str, bool); 9] = [
+        ("INSERT INTO thing (name) VALUES ('x')", false),
+        (
+            "INSERT INTO user_account (id, login, name, active, created_at) VALUES ('u', 'ann', 'Ann', TRUE, 0)",
+            true,
+        ),
+        (
+            "INSERT INTO project (id, project_key, name, visibility, created_at) VALUES ('p', 'shop', 'Shop', 'public', 0)",
+            false,
+        ),
+        (
+            "INSERT INTO user_token (id, user_id, name, kind, project_id, hash, created_at)
+             VALUES ('t', 'u', 'ci', 'PROJECT_ANALYSIS_TOKEN', 'p', 'h', 0)",
+            true,
+        ),
+        ("UPDATE user_token SET last_used_at = 5", true),
+        ("UPDATE user_account SET active = FALSE WHERE id = 'nobody'", false),
+        ("DELETE FROM project", true),
+        ("UPDATE user_account SET active = FALSE", true),
+        ("DELETE FROM thing WHERE name = 'x'", false),
+    ];
+    for (sql, changes) in steps {
+        execute(store, sql).await;
+        let now = store.credentials_revision();
+        assert_eq!(now != last, changes, "{sql}");
+        last = now;
+    }
+    assert!(last.is_some());
+    let (_dir, test) = open(Engine::Postgres).await;
+    assert_eq!(test.store.credentials_revision(), None, "other nodes change them too");
+}
+
 #[tokio::test]
 async fn a_second_server_on_the_same_sqlite_file_is_told_so() {
     let (_dir, test) = open(Engine::Sqlite).await;

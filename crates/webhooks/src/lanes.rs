@@ -18,8 +18,12 @@ use crate::breaker::{Breaker, TRIP};
 
 /// How far ahead of the next call of the same branch a call is that has not ended: time to connect and to be read.
 pub(crate) const HEAD_START: Duration = Duration::from_millis(250);
+/// The most calls to one destination at once, as long as it has not answered many quickly.
+const FIRST_FLIGHTS: usize = 8;
 /// The most calls to one destination at once.
-pub(crate) const FLIGHTS: usize = 8;
+pub(crate) const FLIGHTS: usize = WIDEST_WINDOW / HELD_PER_FLIGHT;
+/// For so many deliveries that a destination may hold there may be one call at once.
+const HELD_PER_FLIGHT: usize = 8;
 /// How many deliveries to a destination are held of which nothing is known, or that fails now and then.
 const FIRST_WINDOW: usize = 4;
 /// How many deliveries to a destination that answers quickly are held at most: enough that claiming more takes no longer
@@ -150,7 +154,11 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
     }
 
     fn flights(&self) -> usize {
-        if self.breaker.is_open() { 1 } else { FLIGHTS }
+        if self.breaker.is_open() {
+            1
+        } else {
+            (self.window / HELD_PER_FLIGHT).max(FIRST_FLIGHTS)
+        }
     }
 
     /// When the branch of a delivery lets its call begin.
@@ -196,7 +204,7 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
             Pace::Slow => {
                 self.breaker.answered();
                 self.slow = true;
-                self.window = self.window.min(FLIGHTS);
+                self.window = self.window.min(FIRST_FLIGHTS);
             }
             Pace::Failed { again } => {
                 self.breaker.failed(now, again, random);
@@ -498,14 +506,14 @@ mod tests {
         }
         assert_eq!(room(&lanes, "a"), WIDEST_WINDOW);
         assert_eq!(room(&lanes, "new"), FIRST_WINDOW);
-        for delivery in 0..20 {
+        for delivery in 0..50 {
             lanes.push(&"a", 0, None, delivery, CLOCK).unwrap();
         }
         assert_eq!(begun(&mut lanes, now).len(), FLIGHTS);
         assert_eq!(lanes.next_begin(now), None);
         assert_eq!(
             end(&mut lanes, "a", None, Pace::Slow),
-            (8..20).rev().take(11).collect::<Vec<_>>()
+            (FLIGHTS as u32..50).rev().collect::<Vec<_>>()
         );
         assert_eq!(room(&lanes, "a"), 0);
     }

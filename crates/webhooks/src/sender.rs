@@ -184,7 +184,7 @@ impl Sender {
         let exchange = async {
             match self.exchange(call, guarded).await {
                 Err(Cause::Closed | Cause::Reset) if warm && begun.elapsed() < STALE_WITHIN => {
-                    self.exchange(call, guarded).await
+                    Box::pin(self.exchange(call, guarded)).await
                 }
                 answer => answer,
             }
@@ -203,7 +203,7 @@ impl Sender {
                     .and_then(|value| value.to_str().ok())
                     .and_then(|text| retry_after(text, self.0.ambient.now()));
                 if !response.body().is_end_stream() {
-                    let _ = tokio::time::timeout(BODY_TIME_LIMIT, drain(response.into_body())).await;
+                    let _ = tokio::time::timeout(BODY_TIME_LIMIT, Box::pin(drain(response.into_body()))).await;
                 }
                 (Some(status), retry_after, None)
             }
@@ -244,7 +244,8 @@ impl Sender {
             redirect::keep_public(&mut headers);
             way.unverified = false;
         }
-        self.post(&next, headers, &call.body, way).await
+        // What is seldom has a place of its own, so that the others do not carry it along.
+        Box::pin(self.post(&next, headers, &call.body, way)).await
     }
 
     async fn post(
@@ -262,7 +263,7 @@ impl Sender {
         if way.guarded {
             self.0.guard.check(target)?;
             if proxy.is_some() {
-                self.0.guard.check_resolved(target, LOOKUP_BEFORE_PROXY).await?;
+                Box::pin(self.0.guard.check_resolved(target, LOOKUP_BEFORE_PROXY)).await?;
             }
         }
         // What goes to the receiver through a way of bytes is not for the proxy, and the other way round.

@@ -24,6 +24,7 @@ fn opened() -> (tempfile::TempDir, Connection, Connection, Shared) {
     let shared = Shared {
         ambient: Ambient::new(Arc::new(ManualClock::new(START)), Arc::new(SeededEntropy::new(1))),
         vault: Vault::new(SecretKey::from_bytes([7; 32])),
+        credentials: Arc::default(),
     };
     (dir, own, other, shared)
 }

@@ -171,17 +171,19 @@ fn a_retry_is_due_when_it_was_said(tx: &mut Tx<'_>) -> Done {
 fn the_next_due_time_is_that_of_the_next_claim(tx: &mut Tx<'_>) -> Done {
     let (one, _) = nodes();
     assert_eq!(delivery::next_due(tx, at(0))?, None);
-    keep_deliveries(tx, &[at(10), at(500)])?;
-    assert_eq!(delivery::next_due(tx, at(0))?, Some(at(10)));
+    keep_deliveries(tx, &[at(10), at(15)])?;
+    assert_eq!(delivery::next_due(tx, at(0))?, None, "first attempts are due at once");
+    claimed(tx, &one, 20, 10)?;
+    assert_eq!(delivery::next_due(tx, at(20))?, Some(at(120)), "the end of the lease");
+    let retry = |moment| Outcome::RetryAt(at(moment));
+    end(tx, &id("delivery-0"), &one, &attempt(1, Some(503)), retry(300))?;
+    end(tx, &id("delivery-1"), &one, &attempt(1, Some(503)), retry(500))?;
+    assert_eq!(delivery::next_due(tx, at(20))?, Some(at(300)));
     assert_eq!(
-        delivery::next_due(tx, at(20))?,
+        delivery::next_due(tx, at(300))?,
         Some(at(500)),
         "what is due is no longer next"
     );
-    claimed(tx, &one, 20, 10)?;
-    assert_eq!(delivery::next_due(tx, at(20))?, Some(at(120)), "the end of the lease");
-    end(tx, &id("delivery-0"), &one, &attempt(1, Some(200)), Outcome::Delivered)?;
-    assert_eq!(delivery::next_due(tx, at(20))?, Some(at(500)));
     Ok(())
 }
 
