@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod listen;
 mod logging;
+mod open_files;
 mod reference;
 mod rotate_key;
 mod scan;

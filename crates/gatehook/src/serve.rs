@@ -42,6 +42,7 @@ pub(crate) struct Running {
 
 /// Runs the server until SIGTERM or SIGINT; a second one ends the process at once.
 pub(crate) async fn serve(settings: &Settings) -> Result<()> {
+    crate::open_files::allow_many();
     let running = Running::start(settings, crate::ambient::system()).await?;
     let mut out = anstream::stdout();
     if let Some(password) = &running.generated_password {

@@ -23,12 +23,14 @@ const FIRST_FLIGHTS: usize = 8;
 /// The most calls to one destination at once.
 pub(crate) const FLIGHTS: usize = WIDEST_WINDOW / HELD_PER_FLIGHT;
 /// For so many deliveries that a destination may hold there may be one call at once.
-const HELD_PER_FLIGHT: usize = 8;
+const HELD_PER_FLIGHT: usize = 16;
+/// The most calls at once in all: each has a connection.
+pub(crate) const CALLS: usize = 1024;
 /// How many deliveries to a destination are held of which nothing is known, or that fails now and then.
 const FIRST_WINDOW: usize = 4;
 /// How many deliveries to a destination that answers quickly are held at most: enough that claiming more takes no longer
 /// than sending these.
-const WIDEST_WINDOW: usize = 256;
+const WIDEST_WINDOW: usize = 512;
 /// How far ahead of its rate a destination's calls may be: timers are no finer than this.
 const AHEAD: Duration = Duration::from_millis(10);
 /// Lanes that are remembered. Those of idle destinations are forgotten when there are more.
@@ -52,6 +54,7 @@ pub(crate) struct Lanes<K, N, T> {
     /// The lanes in which something may be waiting, so that the others are not looked at again and again.
     waiting: HashSet<K>,
     held: usize,
+    flying: usize,
     held_again: usize,
     pushed: u64,
     /// How many claims have begun.
@@ -176,6 +179,45 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
             .map_or(now, |at| at.max(now))
     }
 
+    /// Takes at most `most` of those whose call begins now.
+    fn begin(&mut self, now: Instant, spacing: Option<Duration>, most: usize, begun: &mut Vec<(u64, Begun<N, T>)>) {
+        let (mut next, enough) = (0, begun.len().saturating_add(most));
+        while begun.len() < enough
+            && self.flying < self.flights()
+            && next < self.waiting.len()
+            && self.rate_lets(now) <= now
+        {
+            let thread = self.waiting[next].thread.clone();
+            if self.may_begin(thread.as_ref(), now) > now {
+                next += 1;
+                continue;
+            }
+            let Some(waiting) = self.waiting.remove(next) else {
+                break;
+            };
+            self.flying += 1;
+            if let Some(spacing) = spacing {
+                self.used_until = Some(self.used_until.map_or(now, |until| until.max(now)) + spacing);
+            }
+            if let Some(thread) = thread.clone() {
+                let thread = self.threads.entry(thread).or_insert(Thread {
+                    flying: 0,
+                    last_began: now,
+                });
+                thread.flying += 1;
+                thread.last_began = now;
+            }
+            begun.push((
+                waiting.order,
+                Begun {
+                    thread,
+                    warm: self.warm,
+                    delivery: waiting.delivery,
+                },
+            ));
+        }
+    }
+
     fn landed(&mut self, thread: Option<&N>) {
         self.flying = self.flying.saturating_sub(1);
         if let Some(key) = thread
@@ -221,6 +263,7 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
             by_key: HashMap::new(),
             waiting: HashSet::new(),
             held: 0,
+            flying: 0,
             held_again: 0,
             pushed: 0,
             claims: 0,
@@ -322,49 +365,49 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
     pub(crate) fn begin(&mut self, now: Instant) -> Vec<Begun<N, T>> {
         let mut begun = Vec::new();
         let (by_key, spacing) = (&mut self.by_key, self.spacing);
-        self.waiting.retain(|key| {
-            let Some(lane) = by_key.get_mut(key) else {
-                return false;
+        let mut left = CALLS.saturating_sub(self.flying);
+        if self.held - self.flying <= left {
+            self.waiting.retain(|key| {
+                by_key.get_mut(key).is_some_and(|lane| {
+                    lane.begin(now, spacing, usize::MAX, &mut begun);
+                    !lane.waiting.is_empty()
+                })
+            });
+        } else {
+            // Not all can begin: the lane with the oldest goes first.
+            let first = |key: &K| {
+                by_key
+                    .get(key)
+                    .and_then(|lane| lane.waiting.front())
+                    .map(|one| one.order)
             };
-            let mut next = 0;
-            while lane.flying < lane.flights() && next < lane.waiting.len() && lane.rate_lets(now) <= now {
-                let thread = lane.waiting[next].thread.clone();
-                if lane.may_begin(thread.as_ref(), now) > now {
-                    next += 1;
-                    continue;
-                }
-                let Some(waiting) = lane.waiting.remove(next) else {
+            let mut keys: Vec<(Option<u64>, K)> = self.waiting.iter().map(|key| (first(key), key.clone())).collect();
+            keys.sort_unstable_by_key(|(order, _)| *order);
+            for (_, key) in keys {
+                if left == 0 {
                     break;
+                }
+                let Some(lane) = by_key.get_mut(&key) else {
+                    continue;
                 };
-                lane.flying += 1;
-                if let Some(spacing) = spacing {
-                    lane.used_until = Some(lane.used_until.map_or(now, |until| until.max(now)) + spacing);
+                let before = begun.len();
+                lane.begin(now, spacing, left, &mut begun);
+                left -= begun.len() - before;
+                if lane.waiting.is_empty() {
+                    self.waiting.remove(&key);
                 }
-                if let Some(thread) = thread.clone() {
-                    let thread = lane.threads.entry(thread).or_insert(Thread {
-                        flying: 0,
-                        last_began: now,
-                    });
-                    thread.flying += 1;
-                    thread.last_began = now;
-                }
-                begun.push((
-                    waiting.order,
-                    Begun {
-                        thread,
-                        warm: lane.warm,
-                        delivery: waiting.delivery,
-                    },
-                ));
             }
-            !lane.waiting.is_empty()
-        });
+        }
+        self.flying += begun.len();
         begun.sort_unstable_by_key(|(order, _)| *order);
         begun.into_iter().map(|(_, begun)| begun).collect()
     }
 
     /// When [`Lanes::begin`] has something to give next, unless a call ends before.
     pub(crate) fn next_begin(&self, now: Instant) -> Option<Instant> {
+        if self.flying >= CALLS {
+            return None;
+        }
         self.waiting
             .iter()
             .filter_map(|key| self.by_key.get(key))
@@ -393,6 +436,7 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
             return Vec::new();
         };
         lane.landed(thread);
+        self.flying -= 1;
         self.held -= 1;
         self.held_again -= usize::from(thread.is_none());
         lane.heed(pace, now, random);
@@ -499,7 +543,7 @@ mod tests {
     fn a_lane_widens_while_it_answers_and_has_so_many_calls_at_once() {
         let mut lanes = Small::new(100);
         let now = Instant::now();
-        for round in 0..300 {
+        for round in 0..600 {
             lanes.push(&"a", 0, None, round, CLOCK).unwrap();
             begun(&mut lanes, now);
             end(&mut lanes, "a", None, Pace::Quick);
@@ -516,6 +560,23 @@ mod tests {
             (FLIGHTS as u32..50).rev().collect::<Vec<_>>()
         );
         assert_eq!(room(&lanes, "a"), 0);
+    }
+
+    #[test]
+    fn there_are_no_more_calls_than_so_many_in_all_and_the_oldest_go_first() {
+        let many = CALLS as u32 + 10;
+        let mut lanes = Lanes::<u32, u8, u32>::new(100);
+        let now = Instant::now();
+        for delivery in 0..many {
+            lanes.push(&(many - delivery), 0, None, delivery, CLOCK).unwrap();
+        }
+        let first: Vec<u32> = lanes.begin(now).into_iter().map(|begun| begun.delivery).collect();
+        assert_eq!(first, (0..CALLS as u32).collect::<Vec<_>>());
+        assert!(lanes.begin(now).is_empty());
+        assert_eq!(lanes.next_begin(now), None);
+        assert!(lanes.ended(&many, None, Pace::Quick, CLOCK, 0).is_empty());
+        let next: Vec<u32> = lanes.begin(now).into_iter().map(|begun| begun.delivery).collect();
+        assert_eq!(next, [CALLS as u32]);
     }
 
     #[test]

@@ -10,13 +10,13 @@ use tokio::time::Instant;
 use crate::lanes::{Begun, Lanes, Pace, Rooms};
 
 /// The most deliveries a node holds at once: being sent, waiting in their lanes, or ended and not written down yet.
-pub(crate) const HELD: usize = 512;
+pub(crate) const HELD: usize = 2048;
 /// How many of them may be held by destinations that fail or answer slowly.
-const TROUBLED: usize = HELD / 2;
+const TROUBLED: usize = HELD / 8;
 /// How many of them may be no first attempts.
 const AGAIN: usize = HELD / 2;
 /// So many calls that have ended since the last claim are worth another one at once; for fewer it waits a moment for more.
-const WORTHWHILE: usize = HELD / 8;
+const WORTHWHILE: usize = 64;
 /// That moment.
 const MOMENT: Duration = Duration::from_millis(5);
 /// The longest time between two looks for due deliveries; those of a dead node are found by it.

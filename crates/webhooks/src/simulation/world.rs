@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::Bug;
 use super::store::{Row, Status, Store, Taken};
 use crate::breaker::TRIP;
-use crate::lanes::{FLIGHTS, Pace};
+use crate::lanes::{CALLS, FLIGHTS, Pace};
 use crate::policy::{Ending, after};
 use crate::scheduler::{HELD, Order, Scheduler};
 
@@ -390,6 +390,9 @@ impl World {
         }
         if self.calls.values().filter(|call| call.hook == hook).count() >= FLIGHTS {
             return Err(format!("webhook {hook} has too many calls at once"));
+        }
+        if self.calls.len() >= CALLS {
+            return Err("there are too many calls at once".to_owned());
         }
         let row = &self.store.rows[delivery];
         if row.status != Status::Pending {
