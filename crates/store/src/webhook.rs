@@ -1,5 +1,7 @@
 //! Webhooks. Their URLs, which may hold a password, their secrets, headers and formats are sealed.
 
+use std::collections::BTreeMap;
+
 use gatehook_domain::Timestamp;
 use gatehook_domain::id::{ProjectId, WebhookId};
 use gatehook_domain::webhook::{CustomHeader, Format, HookOptions, PreviousSecret, Webhook, WebhookUrl};
@@ -242,16 +244,19 @@ pub(crate) struct Health {
     pub(crate) gone: bool,
 }
 
-/// Adds what was seen of a webhook's health.
-pub(crate) fn note(tx: &mut Tx<'_>, id: &WebhookId, health: &Health) -> Result<(), StoreError> {
-    if health.succeeded {
+/// Adds what was seen of webhooks' health.
+pub(crate) fn note(tx: &mut Tx<'_>, healths: &BTreeMap<&WebhookId, Health>) -> Result<(), StoreError> {
+    let well: Vec<&WebhookId> = healths
+        .iter()
+        .filter(|(_, health)| health.succeeded)
+        .map(|(id, _)| *id)
+        .collect();
+    for ids in well.chunks(LIST) {
         // Mostly there is nothing to change, and then nothing is written.
-        tx.execute(
-            "UPDATE webhook SET failures = 0, failing_since = NULL, gone = FALSE WHERE id = $1 AND (failures > 0 OR gone)",
-            &params![id],
-        )?;
+        let mut sql = Sql::new("UPDATE webhook SET failures = 0, failing_since = NULL, gone = FALSE");
+        sql.and("(failures > 0 OR gone)").and("id IN ").list(ids).execute(tx)?;
     }
-    if health.failures > 0 {
+    for (id, health) in healths.iter().filter(|(_, health)| health.failures > 0) {
         tx.execute(
             "UPDATE webhook SET failures = failures + $2, failing_since = COALESCE(failing_since, $3), gone = gone OR $4
               WHERE id = $1",

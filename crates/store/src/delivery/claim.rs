@@ -2,7 +2,7 @@
 
 mod statements;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use gatehook_domain::Timestamp;
@@ -20,6 +20,9 @@ use crate::webhook;
 
 /// What a process has taken and not ended, by webhook.
 pub type Held = HashMap<WebhookId, HashSet<DeliveryId>>;
+
+/// So few held deliveries of a webhook are read along with the next one, which saves a statement.
+const FEW: usize = 8;
 
 /// How others are kept from what is taken.
 #[derive(Debug, Clone, Copy)]
@@ -166,8 +169,21 @@ struct Ready {
     id: WebhookId,
     /// At most so many.
     room: usize,
-    /// What stands before this is held, or taken.
+    /// What was read of it already and is not held.
+    read: VecDeque<Owed>,
+    /// What stands before this is held, taken or read.
     from: Place,
+}
+
+impl Ready {
+    fn new(id: WebhookId, room: usize) -> Self {
+        Self {
+            id,
+            room,
+            read: VecDeque::new(),
+            from: Place::START,
+        }
+    }
 }
 
 struct Taking<'a, 'c> {
@@ -235,15 +251,16 @@ impl Taking<'_, '_> {
                     self.left = true;
                     continue;
                 }
-                let Some(from) = self.begin(tx, class, &id)? else {
+                let mut ready = Ready::new(id, room);
+                if !self.begin(tx, class, &mut ready)? {
                     // All that is due is held already; it must not use up the place of another webhook.
                     continue;
-                };
+                }
                 if found.len() == limit {
                     self.left = true;
                     return Ok(found);
                 }
-                found.push(Ready { id, room, from });
+                found.push(ready);
             }
             if (rows.len() as i64) < statements::HOOKS {
                 if wrapped {
@@ -275,29 +292,33 @@ impl Taking<'_, '_> {
         Ok(count)
     }
 
-    /// Where the first delivery of a class stands that is due to a webhook and not held; none if there is none. What is
-    /// held stands before the rest, or somewhere in it, and is passed over in the index alone.
-    fn begin(&self, tx: &mut Tx<'_>, class: Class, hook: &WebhookId) -> Result<Option<Place>, StoreError> {
+    /// Goes to the first delivery of a class that is due to a webhook and not held; false if there is none. What is held
+    /// stands before the rest, or somewhere in it.
+    fn begin(&self, tx: &mut Tx<'_>, class: Class, hook: &mut Ready) -> Result<bool, StoreError> {
         let held = match self.claim.holder {
-            Holder::Memory { held } => held.get(hook),
+            Holder::Memory { held } => held.get(&hook.id),
             Holder::Lease { .. } => None,
         };
-        let mut place = Place::START;
         let Some(held) = held.filter(|held| !held.is_empty()) else {
-            return Ok(Some(place));
+            return Ok(true);
         };
-        let read = held.len() as i64 + 1;
-        for row in tx.query(held_text(tx.engine(), class), &params![hook, self.claim.now, read])? {
+        if held.len() <= FEW {
+            self.read_on(tx, class, hook, held.len() + 1, Some(held))?;
+            return Ok(!hook.read.is_empty());
+        }
+        // So many are passed over in the index alone.
+        let params = params![hook.id, self.claim.now, held.len() as i64 + 1];
+        for row in tx.query(held_text(tx.engine(), class), &params)? {
             let id: DeliveryId = row.get(1)?;
             if !held.contains(&id) {
-                return Ok(Some(place));
+                return Ok(true);
             }
-            place = Place {
+            hook.from = Place {
                 due_at: row.get(0)?,
                 id: id.to_string(),
             };
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// The next deliveries to a webhook that are due and not held, at most `limit`.
@@ -310,28 +331,40 @@ impl Taking<'_, '_> {
         held: &Held,
     ) -> Result<Vec<Owed>, StoreError> {
         let held = held.get(&hook.id);
-        let mut found = Vec::with_capacity(limit);
-        while found.len() < limit {
-            let wanted = limit - found.len();
-            let params = params![hook.id, self.claim.now, hook.from.due_at, hook.from.id, wanted as i64];
-            let rows = tx.query(due_text(tx.engine(), class), &params)?;
-            if let Some(last) = rows.last() {
-                hook.from = Place {
-                    due_at: last.get(2)?,
-                    id: last.get(0)?,
-                };
-            }
-            for row in &rows {
-                let owed = read_owed(row, &hook.id, class)?;
-                if held.is_none_or(|held| !held.contains(&owed.id)) {
-                    found.push(owed);
-                }
-            }
-            if rows.len() < wanted {
-                break;
+        let mut is_more = true;
+        while hook.read.len() < limit && is_more {
+            is_more = self.read_on(tx, class, hook, limit - hook.read.len(), held)?;
+        }
+        let count = limit.min(hook.read.len());
+        Ok(hook.read.drain(..count).collect())
+    }
+
+    /// Reads the next `count` deliveries that are due to a webhook, and keeps those that are not held; false when there were
+    /// not so many.
+    fn read_on(
+        &self,
+        tx: &mut Tx<'_>,
+        class: Class,
+        hook: &mut Ready,
+        count: usize,
+        held: Option<&HashSet<DeliveryId>>,
+    ) -> Result<bool, StoreError> {
+        let Place { due_at, id } = &hook.from;
+        let params = params![hook.id, self.claim.now, due_at, id, count as i64];
+        let rows = tx.query(due_text(tx.engine(), class), &params)?;
+        if let Some(last) = rows.last() {
+            hook.from = Place {
+                due_at: last.get(2)?,
+                id: last.get(0)?,
+            };
+        }
+        for row in &rows {
+            let owed = read_owed(row, &hook.id, class)?;
+            if held.is_none_or(|held| !held.contains(&owed.id)) {
+                hook.read.push_back(owed);
             }
         }
-        Ok(found)
+        Ok(rows.len() == count)
     }
 
     /// What was taken, with events and webhooks, as far as their size allows.

@@ -89,9 +89,7 @@ pub fn complete_many(tx: &mut Tx<'_>, node: Option<&NodeId>, completions: &[Comp
             )?;
         }
     }
-    for (id, health) in healths(&counted) {
-        webhook::note(tx, id, &health)?;
-    }
+    webhook::note(tx, &healths(&counted))?;
     Ok(counted.len() as u64)
 }
 

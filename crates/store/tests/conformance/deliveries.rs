@@ -28,6 +28,7 @@ crate::on_both! {
     the_backlog_is_what_is_owed_and_not_paused
     what_a_process_remembers_to_have_is_not_given_out_again
     what_is_held_in_memory_does_not_stand_before_other_webhooks
+    many_that_are_held_are_passed_over_and_what_comes_back_goes_first
     an_attempt_held_in_memory_counts_when_it_ends_and_only_once
     a_claim_takes_no_more_bytes_than_it_may
     what_was_rendered_is_kept_and_an_empty_text_is_never_sent_again
@@ -642,6 +643,25 @@ fn what_a_process_remembers_to_have_is_not_given_out_again(tx: &mut Tx<'_>) -> D
         4,
         "a process that died leaves nothing behind"
     );
+    Ok(())
+}
+
+fn many_that_are_held_are_passed_over_and_what_comes_back_goes_first(tx: &mut Tx<'_>) -> Done {
+    let due: Vec<_> = (0..40).map(at).collect();
+    keep_deliveries(tx, &due)?;
+    let names = |numbers: &[usize]| numbers.iter().map(|n| format!("delivery-{n}")).collect::<Vec<_>>();
+    let mut held = Held::new();
+    for first in [0, 12, 24] {
+        let next: Vec<usize> = (first..first + 12).collect();
+        assert_eq!(remembering(tx, &mut held, 100, 12)?, names(&next));
+    }
+    let of_hook = held.get_mut(&id::<WebhookId>("webhook-ci")).unwrap();
+    for back in ["delivery-3", "delivery-30"] {
+        assert!(of_hook.remove(&id(back)));
+    }
+    assert_eq!(remembering(tx, &mut held, 100, 4)?, names(&[3, 30, 36, 37]));
+    assert_eq!(remembering(tx, &mut held, 100, 9)?, names(&[38, 39]));
+    assert_eq!(remembering(tx, &mut held, 100, 9)?, names(&[]));
     Ok(())
 }
 
