@@ -42,3 +42,23 @@ pub(crate) fn allow_many() {
 /// Other systems have no such limit.
 #[cfg(not(unix))]
 pub(crate) fn allow_many() {}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    use super::*;
+
+    #[test]
+    fn a_low_limit_of_open_files_is_raised_as_far_as_it_may_be() {
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let low = Rlimit {
+            current: Some(512),
+            maximum,
+        };
+        setrlimit(Resource::Nofile, low).unwrap();
+        allow_many();
+        let raised = getrlimit(Resource::Nofile).current;
+        assert_eq!(raised, Some(maximum.unwrap_or(WANTED).min(WANTED)));
+    }
+}
