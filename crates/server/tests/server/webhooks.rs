@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use gatehook_domain::id::WebhookId;
 use gatehook_store::delivery::Outcome;
+use gatehook_store::webhook;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::calls::{PAYLOAD, call, fail, owe, owe_about};
@@ -273,7 +276,12 @@ async fn who_administers_the_project_or_the_system_may_and_others_may_not() {
         ("project admin", lead.clone()),
         ("analysis token", token),
         ("admin", As::Admin),
+        ("system only", user(&server, "root", &[]).await),
     ];
+    let of_system = [("login", "root"), ("permission", "admin")];
+    server.did("api/permissions/add_user", &of_system).await;
+    let task = submitted(&server, "p").await;
+    owe_about(&server, &own, "p", Some(&task)).await;
     let mut table = String::new();
     for (name, who) in &callers {
         let doomed = [
@@ -299,6 +307,7 @@ async fn who_administers_the_project_or_the_system_may_and_others_may_not() {
             "deliveries?componentKey=q",
             &format!("delivery?deliveryId={about_own}"),
             &format!("delivery?deliveryId={about_q}"),
+            &format!("deliveries?ceTaskId={task}"),
         ] {
             statuses.push(server.get(&format!("api/webhooks/{path}"), who).await.status);
         }
@@ -313,15 +322,16 @@ async fn who_administers_the_project_or_the_system_may_and_others_may_not() {
         table.push('\n');
     }
     // Columns, of p or its webhook and then of the system, the global webhook or q: create, update, list, deliveries of the
-    // webhook, deliveries about the project, delivery, delete.
+    // webhook, deliveries about the project, delivery; deliveries of a task of p; delete.
     assert_eq!(
         table,
         "\
-anonymous      401 401 401 401 401 401 401 401 401 401 401 401 401 401
-user           403 403 403 403 403 403 403 403 403 403 403 403 403 403
-project admin  200 403 204 403 200 403 200 403 200 403 200 403 204 403
-analysis token 403 403 403 403 403 403 403 403 403 403 403 403 403 403
-admin          200 200 204 204 200 200 200 200 200 200 200 200 204 204
+anonymous      401 401 401 401 401 401 401 401 401 401 401 401 401 401 401
+user           403 403 403 403 403 403 403 403 403 403 403 403 403 403 403
+project admin  200 403 204 403 200 403 200 403 200 403 200 403 200 204 403
+analysis token 403 403 403 403 403 403 403 403 403 403 403 403 403 403 403
+admin          200 200 204 204 200 200 200 200 200 200 200 200 200 204 204
+system only    403 200 403 204 403 200 403 403 403 403 403 403 403 403 204
 "
     );
     // Of a global webhook's calls each page is for those who administer all projects on it.
@@ -422,6 +432,30 @@ async fn update_looks_at_parameters_the_secret_the_url_the_webhook_and_the_right
     ];
     let changed = server.post("api/webhooks/update", &form, &As::Admin).await;
     assert_eq!((changed.status, changed.text.as_str()), (204, ""));
+    // What signs from now on.
+    let kept = async || {
+        let id = WebhookId::parse(&key).unwrap();
+        let read = move |tx: &mut gatehook_store::Tx<'_>| webhook::by_id(tx, &id);
+        let kept = server.test.store.read(read).await.unwrap().unwrap();
+        kept.secret.map(|secret| secret.expose_secret().to_owned())
+    };
+    assert_eq!(kept().await.as_deref(), Some(good));
+    let other = "hunter2-abcdefghi";
+    assert_eq!(update(&As::Admin, &key, HOOK, other).await, refused(204, ""));
+    assert_eq!(kept().await.as_deref(), Some(other), "replaced");
+    assert_eq!(update(&As::Admin, &key, HOOK, "   ").await, refused(204, ""));
+    assert_eq!(kept().await, None, "blanks take it away");
+    for (name, most) in [("name", 100), ("url", 512), ("secret", 200)] {
+        let long = format!("{HOOK}hunter2{}", "x".repeat(most + 1 - HOOK.len() - 7));
+        let form = [("webhook", key.as_str()), ("name", "n"), ("url", HOOK)];
+        let mut form: Vec<_> = form.into_iter().filter(|(given, _)| *given != name).collect();
+        form.push((name, &long));
+        let text = format!(
+            "'{name}' length ({}) is longer than the maximum authorized ({most})",
+            most + 1
+        );
+        assert_eq!(said(&server, "update", &form, &As::Admin).await, (400, text));
+    }
 }
 
 #[tokio::test]
