@@ -419,6 +419,7 @@ mod tests {
     #[case("coverage", 79.95, "80.0", "80.0")]
     #[case("sqale_index", 480.0, "480", "480")]
     #[case("new_development_cost", 9_000_000.0, "9000000.0", "9000000.0")]
+    #[case("new_development_cost", 0.0, "0.0", "0.0")]
     #[case("new_development_cost", 12_000_000.0, "1.2E7", "1.2E7")]
     #[case("new_development_cost", 10_000_000.0, "1.0E7", "1.0E7")]
     fn a_value_reads_as_in_the_web_api(#[case] key: &str, #[case] value: f64, #[case] api: &str, #[case] gate: &str) {
