@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 
 use crate::build::{self, BuildError, Totals};
-use crate::ci;
+use crate::ci::{self, Ci};
 use crate::config::{Config, Target};
 use crate::files::FileSet;
 use crate::import::{ReportCount, Reports};
@@ -13,7 +13,7 @@ use crate::paths::Resolver;
 use crate::progress::{Level, Phase};
 use crate::properties::Properties;
 use crate::scan::{ScanError, ScanOptions};
-use crate::scm::Scm;
+use crate::scm::{self, Scm};
 
 /// A report that is ready to be sent.
 #[derive(Clone, Debug)]
@@ -55,6 +55,14 @@ pub(crate) fn prepare_with(options: &ScanOptions, config: Config) -> Result<Prep
         );
     }
 
+    let ci = if properties.is_true("sonar.ci.autoconfig.disabled") {
+        Ci::default()
+    } else {
+        ci::detect(&options.environment, |reference| {
+            scm::commit_of(&config.base_dir, reference)
+        })?
+    };
+
     let reports = Reports::find(&config.base_dir, properties)?;
     let mut left_out: HashSet<PathBuf> = reports
         .paths()
@@ -84,14 +92,14 @@ pub(crate) fn prepare_with(options: &ScanOptions, config: Config) -> Result<Prep
         return Err(ScanError::NoFiles(config.base_dir));
     }
 
-    let ci = ci::detect(&options.environment);
     let scm = open_scm(&config, properties, &mut warnings);
-    let head = scm.as_ref().map(Scm::revision);
+    // The CI is asked before Git, as SonarQube's scanner does: of a pull request it knows the commit that people know, while
+    // what is checked out may be a merge that the CI has made.
     let revision = properties
         .get("sonar.scm.revision")
         .map(str::to_owned)
-        .or(head)
-        .or(ci.revision);
+        .or(ci.revision)
+        .or_else(|| scm.as_ref().map(Scm::revision));
 
     let report = config.working_dir.join("scanner-report.zip");
     let failed = |source| ScanError::Write {

@@ -7,6 +7,7 @@ use gatehook_domain::Ambient;
 use tokio_util::sync::CancellationToken;
 
 use crate::build::{BuildError, Totals};
+use crate::ci::SeveralCis;
 use crate::client::Client;
 use crate::config::{Config, ConfigError};
 use crate::files::FilesError;
@@ -66,6 +67,9 @@ pub enum ScanError {
     /// Properties are missing or wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Which CI runs the scan cannot be told.
+    #[error(transparent)]
+    Ci(#[from] SeveralCis),
     /// The files cannot be found.
     #[error(transparent)]
     Files(#[from] FilesError),

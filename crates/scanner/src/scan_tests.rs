@@ -278,7 +278,7 @@ fn a_shallow_clone_is_scanned_without_blame() {
 }
 
 #[test]
-fn without_git_the_revision_comes_from_the_build_and_properties_reach_the_webhook() {
+fn without_git_the_revision_comes_from_the_ci_and_properties_reach_the_webhook() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("a.js"), "f(); // x\n").unwrap();
     let values = [
@@ -289,7 +289,7 @@ fn without_git_the_revision_comes_from_the_build_and_properties_reach_the_webhoo
     let prepared = prepare(&options(
         dir.path(),
         &values,
-        &[("GITLAB_CI", "1"), ("CI_COMMIT_SHA", "abc")],
+        &[("GITLAB_CI", "true"), ("CI_COMMIT_SHA", "abc")],
     ))
     .unwrap();
     let mut report = Report::open(&prepared);
@@ -313,6 +313,66 @@ fn without_git_the_revision_comes_from_the_build_and_properties_reach_the_webhoo
             "sonar.analysis.detectedscm=undetected",
         ]
     );
+}
+
+/// The revision of a scan in an environment, and the CI it names.
+fn revision_and_ci(base: &Path, values: &[(&str, &str)], env: &[(&str, &str)]) -> (String, String) {
+    let prepared = prepare(&options(base, values, env)).unwrap();
+    let mut report = Report::open(&prepared);
+    let revision = report.0.metadata().unwrap().scm_revision_id;
+    let mut properties = report.0.context_properties().unwrap().map(Result::unwrap);
+    let ci = properties
+        .find(|property| property.key == "sonar.analysis.detectedci")
+        .unwrap();
+    (revision, ci.value)
+}
+
+#[test]
+fn the_revision_is_the_one_that_was_said_else_the_ci_s_else_git_s() {
+    let mut repository = Repository::new();
+    repository.write("a.rs", "fn a() {}\n");
+    let head = repository.commit();
+    let base = repository.base();
+    let project = ("sonar.projectKey", "k");
+    let said = ("sonar.scm.revision", "said");
+    let disabled = ("sonar.ci.autoconfig.disabled", "true");
+    let gitlab = [("GITLAB_CI", "true"), ("CI_COMMIT_SHA", "abc")];
+    let without_revision = [("GITLAB_CI", "true")];
+    let several = [gitlab[0], gitlab[1], ("CIRRUS_CI", "true")];
+    let cases: [(&[_], &[_], &str, &str); 6] = [
+        (&[project], &[], &head, "undetected"),
+        (&[project], &gitlab, "abc", "Gitlab CI"),
+        (&[project], &without_revision, &head, "Gitlab CI"),
+        (&[project, said], &gitlab, "said", "Gitlab CI"),
+        (&[project, disabled], &gitlab, &head, "undetected"),
+        (&[project, disabled], &several, &head, "undetected"),
+    ];
+    for (values, env, revision, ci) in cases {
+        let expected = (revision.to_owned(), ci.to_owned());
+        assert_eq!(revision_and_ci(&base, values, env), expected, "{values:?} {env:?}");
+    }
+    let refused = prepare(&options(&base, &[project], &several)).unwrap_err();
+    assert!(matches!(refused, ScanError::Ci(_)), "{refused}");
+}
+
+#[test]
+fn a_change_request_in_jenkins_is_scanned_as_its_own_commit() {
+    let mut repository = Repository::new();
+    repository.write("a.rs", "fn a() {}\n");
+    let change = repository.commit();
+    repository.git(&["update-ref", "refs/remotes/origin/PR-7", &change]);
+    repository.write("b.rs", "fn b() {}\n");
+    let merge = repository.commit();
+    let env = [
+        ("JENKINS_URL", "http://jenkins.example.org"),
+        ("EXECUTOR_NUMBER", "0"),
+        ("CHANGE_ID", "7"),
+        ("GIT_BRANCH", "PR-7"),
+        ("GIT_COMMIT", &merge),
+    ];
+    let project = [("sonar.projectKey", "k")];
+    let found = revision_and_ci(&repository.base(), &project, &env);
+    assert_eq!(found, (change, "Jenkins".to_owned()));
 }
 
 #[test]

@@ -154,6 +154,13 @@ impl Scm {
     }
 }
 
+/// The commit that a reference of the repository `base` lies in points to, given by its full name; none if it is not there.
+pub(crate) fn commit_of(base: &Path, reference: &str) -> Option<String> {
+    let repository = gix::discover(base).ok()?;
+    let mut reference = repository.try_find_reference(reference).ok()??;
+    Some(reference.peel_to_id().ok()?.to_string())
+}
+
 /// A repository in one thread.
 pub(crate) struct ScmWorker<'a> {
     scm: &'a Scm,
