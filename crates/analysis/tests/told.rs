@@ -10,9 +10,9 @@ use gatehook_domain::issue::Severity;
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::project::Project;
 use gatehook_domain::task::TaskStatus;
-use gatehook_domain::webhook::{HookOptions, Webhook, WebhookUrl};
 use gatehook_domain::workflow::{Change, Transition};
 use gatehook_store::{Engine, analysis, branch, delivery, measure, project, webhook};
+use gatehook_testkit::hook;
 use gatehook_testkit::lab::Lab;
 use gatehook_testkit::report::{FileBuilder, ReportBuilder};
 use rstest::rstest;
@@ -42,7 +42,7 @@ async fn what_the_scanner_was_given_is_told_also_when_a_person_changes_an_issue_
     let long = "x".repeat(5_000);
     let given = [
         ("sonar.analysis.buildNumber", "12345"),
-        ("sonar.analysis.detectedci", "Jenkins"),
+        ("sonar.analysis.detectedci", "undetected"),
         ("sonar.analysis.detectedscm", "git"),
         ("sonar.analysis.empty", ""),
         ("sonar.analysis.", "nothing behind the dot"),
@@ -250,22 +250,8 @@ async fn a_failed_task_is_told_with_what_its_report_said_so_far() {
 
 /// Adds a webhook that hears of every project.
 async fn hear_of_everything(lab: &Lab) {
-    let global = |tx: &gatehook_store::Tx<'_>| Webhook {
-        id: tx.new_id(),
-        project: None,
-        name: "all".to_owned(),
-        url: WebhookUrl::parse("http://all.example/").unwrap(),
-        secret: None,
-        created_at: tx.now(),
-        updated_at: tx.now(),
-        paused: false,
-        retries: None,
-        failing_since: None,
-        failures: 0,
-        gone: false,
-        options: HookOptions::default(),
-    };
-    lab.write(move |tx| webhook::insert(tx, &global(tx))).await;
+    let global = hook::webhook(lab.store().ambient(), None, "all", "http://all.example/");
+    lab.write(move |tx| webhook::insert(tx, &global)).await;
 }
 
 #[rstest]

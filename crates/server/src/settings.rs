@@ -4,6 +4,7 @@ use gatehook_domain::id::ProjectId;
 use gatehook_domain::setting;
 use gatehook_domain::webhook::{AllowedTargets, RetrySchedule};
 use gatehook_store::{StoreError, Tx, setting as kept};
+use gatehook_webhooks::purge::MAX_KEPT_DAYS;
 
 /// What values a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,7 +184,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         name: "Days that webhook calls are kept",
         category: Category::General,
         description: "After how many days the records of webhook calls that have ended are deleted.",
-        form: Form::Whole(1, 3650),
+        form: Form::Whole(1, MAX_KEPT_DAYS as i64),
         default: Some("30"),
     },
 ];
@@ -258,6 +259,29 @@ pub(crate) fn misfit(key: &str, value: &str) -> Option<String> {
             .map(|error| format!("'{value}' is no list of targets: {error}")),
         Form::OneOf(words) => {
             (!words.contains(&value)).then(|| format!("'{value}' must be one of: [{}]", words.join(", ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatehook_domain::webhook::MAX_WEBHOOKS;
+    use gatehook_webhooks::purge::KEPT_DAYS;
+
+    use super::*;
+
+    #[test]
+    fn what_is_shown_as_a_default_is_what_holds_without_the_setting() {
+        for (key, holds) in [
+            (setting::WEBHOOK_PURGE_DAYS, KEPT_DAYS.to_string()),
+            (setting::WEBHOOKS_PER_PROJECT, MAX_WEBHOOKS.to_string()),
+            (setting::WEBHOOKS_GLOBAL, MAX_WEBHOOKS.to_string()),
+        ] {
+            assert_eq!(
+                definition(key).and_then(|known| known.default),
+                Some(holds.as_str()),
+                "{key}"
+            );
         }
     }
 }

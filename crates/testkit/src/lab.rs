@@ -9,13 +9,12 @@ use gatehook_analysis::worker::{Limits, WorkerConfig, Workers};
 use gatehook_domain::ambient::ManualClock;
 use gatehook_domain::branch::{Branch, BranchKind, BranchName};
 use gatehook_domain::gate::Gate;
-use gatehook_domain::id::{ComponentId, IssueId, ProjectId, TaskId};
+use gatehook_domain::id::{ComponentId, IssueId, TaskId};
 use gatehook_domain::issue::Issue;
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::measure::Measures;
 use gatehook_domain::project::{Project, Visibility};
 use gatehook_domain::task::Task;
-use gatehook_domain::webhook::{HookOptions, Webhook, WebhookUrl};
 use gatehook_domain::workflow::Change;
 use gatehook_domain::{Ambient, Timestamp};
 use gatehook_store::testing::{self, TestStore};
@@ -26,6 +25,7 @@ use gatehook_webhooks::ServerUrl;
 use serde_json::Value;
 use tokio::sync::Notify;
 
+use crate::hook;
 use crate::report::ReportBuilder;
 
 /// The key of the lab's project.
@@ -69,7 +69,8 @@ impl Lab {
             visibility: Visibility::Public,
             created_at: ambient.now(),
         };
-        let (inserted, main, hook) = (made.clone(), main_branch(&made, &ambient), hook(&made.id, &ambient));
+        let (inserted, main) = (made.clone(), main_branch(&made, &ambient));
+        let hook = hook::webhook(&ambient, Some(&made.id), "ci", "http://ci.example/hook");
         kept.store
             .write(move |tx| {
                 gate::sync_built_in(tx)?;
@@ -322,24 +323,5 @@ fn main_branch(project: &Project, ambient: &Ambient) -> Branch {
         created_at: ambient.now(),
         last_analysis: None,
         revision: 0,
-    }
-}
-
-#[expect(clippy::unwrap_used, reason = "the URL is a constant")]
-fn hook(project: &ProjectId, ambient: &Ambient) -> Webhook {
-    Webhook {
-        id: ambient.new_id(),
-        project: Some(project.clone()),
-        name: "ci".to_owned(),
-        url: WebhookUrl::parse("http://ci.example/hook").unwrap(),
-        secret: None,
-        created_at: ambient.now(),
-        updated_at: ambient.now(),
-        paused: false,
-        retries: None,
-        failing_since: None,
-        failures: 0,
-        gone: false,
-        options: HookOptions::default(),
     }
 }

@@ -7,8 +7,8 @@
 mod own;
 pub mod ranges;
 
-use std::io;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -64,6 +64,8 @@ struct Shared {
     network: Arc<dyn Network>,
     names: Names,
     own: OwnAddresses,
+    /// Whether the addresses of this machine could not be listed the last time.
+    is_blind: AtomicBool,
     /// What the configuration of the server allows.
     always: AllowedTargets,
     allowed: RwLock<Allowed>,
@@ -90,6 +92,7 @@ impl Guard {
             names: Names::over(Arc::clone(&network)),
             network,
             own: OwnAddresses::default(),
+            is_blind: AtomicBool::new(false),
             always: AllowedTargets::default(),
             allowed: RwLock::new(Allowed {
                 setting: String::new(),
@@ -106,6 +109,7 @@ impl Guard {
             names: self.0.names.clone(),
             network: Arc::clone(&self.0.network),
             own: OwnAddresses::default(),
+            is_blind: AtomicBool::new(false),
             allowed: RwLock::new(Allowed {
                 setting: String::new(),
                 targets: Arc::new(targets.clone()),
@@ -182,13 +186,7 @@ impl Guard {
 
     /// Those of the addresses that may be called; an error when that is none of them.
     fn vetted(&self, host: Option<&str>, addresses: &[IpAddr]) -> Result<Vec<IpAddr>, GuardError> {
-        let own = self.own_addresses().map_err(|error| {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the addresses of this machine cannot be listed, so nothing is called while webhooks are guarded"
-            );
-            GuardError::OwnAddressesUnknown
-        })?;
+        let own = self.own_addresses()?;
         let targets = {
             let allowed = self.0.allowed.read().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(&allowed.targets)
@@ -207,8 +205,23 @@ impl Guard {
         }
     }
 
-    fn own_addresses(&self) -> io::Result<Arc<[IpAddr]>> {
-        self.0.own.at(self.0.ambient.now(), || self.0.network.own_addresses())
+    /// The addresses of this machine. That they cannot be listed is logged once, and so is that they can be again: in between,
+    /// every call would say it.
+    fn own_addresses(&self) -> Result<Arc<[IpAddr]>, GuardError> {
+        let listed = self.0.own.at(self.0.ambient.now(), || self.0.network.own_addresses());
+        let was_blind = self.0.is_blind.swap(listed.is_err(), Ordering::Relaxed);
+        if was_blind && listed.is_ok() {
+            tracing::info!("the addresses of this machine can be listed again");
+        }
+        listed.map_err(|error| {
+            if !was_blind {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the addresses of this machine cannot be listed, so nothing is called while webhooks are guarded"
+                );
+            }
+            GuardError::OwnAddressesUnknown
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! A call goes straight to the receiver, or through the proxy of the environment. A proxy resolves the host itself, so the
 //! guard looks at it before the proxy is asked, as far as its name is known here.
 
+mod address;
 mod client;
 mod connect;
 pub mod proxy;
@@ -22,7 +23,7 @@ use gatehook_domain::{Ambient, Timestamp};
 use http::header::{
     AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT,
 };
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use secrecy::ExposeSecret;
@@ -33,6 +34,7 @@ use crate::cause::Cause;
 use crate::format;
 use crate::guard::Guard;
 use crate::signature::{self, Signed};
+pub use address::can_be_called;
 use client::{Clients, Way};
 use proxy::{Proxies, ProxyFailure};
 use retry_after::retry_after;
@@ -257,7 +259,7 @@ impl Sender {
     ) -> Result<Response<Incoming>, Cause> {
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = Uri::try_from(target.as_str()).map_err(|_| Cause::Unspeakable)?;
+        *request.uri_mut() = address::uri(target)?;
         *request.headers_mut() = headers;
         let proxy = self.0.proxies.of(request.uri());
         if way.guarded {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use gatehook_domain::branch::BranchName;
 use gatehook_domain::issue::{Resolution, Status};
-use gatehook_domain::webhook::{HookOptions, Webhook, WebhookUrl};
 use gatehook_domain::workflow::{Change, Transition};
 use gatehook_store::{Engine, branch, delivery, project, task, webhook};
+use gatehook_testkit::hook;
 use gatehook_testkit::lab::{Lab, PROJECT};
 use gatehook_testkit::report::{FileBuilder, ReportBuilder};
 use rstest::rstest;
@@ -152,22 +152,8 @@ async fn an_analysis_of_a_branch_that_is_deleted_meanwhile_leaves_nothing(#[case
 async fn nobody_hears_of_a_project_that_is_deleted_while_its_report_is_analysed(#[case] engine: Engine) {
     let mut lab = Lab::on(engine).await;
     lab.stop_workers().await;
-    let everything = |tx: &gatehook_store::Tx<'_>| Webhook {
-        id: tx.new_id(),
-        project: None,
-        name: "all".to_owned(),
-        url: WebhookUrl::parse("http://all.example/").unwrap(),
-        secret: None,
-        created_at: tx.now(),
-        updated_at: tx.now(),
-        paused: false,
-        retries: None,
-        failing_since: None,
-        failures: 0,
-        gone: false,
-        options: HookOptions::default(),
-    };
-    lab.write(move |tx| webhook::insert(tx, &everything(tx))).await;
+    let everything = hook::webhook(lab.store().ambient(), None, "all", "http://all.example/");
+    lab.write(move |tx| webhook::insert(tx, &everything)).await;
     let worker = Bystander::of(&lab, BranchName::Main, &report(&lab)).await.into();
     let plan = Bystander::plan(&worker).await;
     let gone = lab.project.id.clone();

@@ -13,7 +13,7 @@ pub(super) fn as_json(arrival: &Arrival, secret: Option<&SecretString>) -> serde
     let headers: serde_json::Map<String, serde_json::Value> = call
         .headers
         .iter()
-        .map(|(name, value)| (name.clone(), value.as_str().into()))
+        .map(|(name, value)| (name.clone(), shown_header(name, value).into()))
         .collect();
     serde_json::json!({
         "path": call.path,
@@ -38,13 +38,7 @@ pub(super) fn print(
     };
     writeln!(out, "POST {}", call.path)?;
     for (name, value) in &call.headers {
-        // Credentials of the webhook's URL arrive here; a terminal is no place for them.
-        let shown = if name.eq_ignore_ascii_case("authorization") {
-            "(not shown)"
-        } else {
-            value
-        };
-        writeln!(out, "{name}: {shown}")?;
+        writeln!(out, "{name}: {}", shown_header(name, value))?;
     }
     writeln!(out)?;
     match serde_json::from_slice::<serde_json::Value>(&call.body) {
@@ -53,6 +47,16 @@ pub(super) fn print(
     }
     writeln!(out, "signature: {}", shown_signature(call.signature(secret)))?;
     writeln!(out, "answer: {}\n", shown_answer(planned))
+}
+
+/// A header's value. Credentials of the webhook's URL arrive in one; neither a terminal nor a script's log is a place for
+/// them.
+fn shown_header<'a>(name: &str, value: &'a str) -> &'a str {
+    if name.eq_ignore_ascii_case("authorization") {
+        "(not shown)"
+    } else {
+        value
+    }
 }
 
 fn shown_signature(signature: Signature) -> String {
@@ -132,21 +136,34 @@ mod tests {
     use crate::listen::receiver::Call;
 
     #[test]
-    fn a_person_sees_the_call_its_answer_and_no_credentials() {
+    fn people_and_scripts_see_the_call_its_answer_and_no_credentials() {
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let call = Call {
             path: "/ci".to_owned(),
-            headers: vec![("authorization".to_owned(), "Basic cm9ib3Q6aHVudGVyMjI=".to_owned())],
+            headers: vec![
+                header("authorization", "Basic cm9ib3Q6aHVudGVyMjI="),
+                header("x-gatehook-attempt", "1"),
+            ],
             body: b"{\"a\":1}".to_vec(),
         };
         let planned = Planned {
             status: None,
             manner: Manner::Hang,
         };
+        let arrival = Arrival::Call(call, planned);
+        assert_eq!(
+            as_json(&arrival, None),
+            serde_json::json!({
+                "path": "/ci", "signature": "absent", "behaviour": "hang", "status": null,
+                "headers": {"authorization": "(not shown)", "x-gatehook-attempt": "1"},
+                "body": "{\"a\":1}",
+            })
+        );
         let mut shown = Vec::new();
-        print(&mut shown, &Arrival::Call(call, planned), None).unwrap();
+        print(&mut shown, &arrival, None).unwrap();
         assert_eq!(
             String::from_utf8(shown).unwrap(),
-            "POST /ci\nauthorization: (not shown)\n\n{\n  \"a\": 1\n}\nsignature: absent\nanswer: none, the caller waits\n\n"
+            "POST /ci\nauthorization: (not shown)\nx-gatehook-attempt: 1\n\n{\n  \"a\": 1\n}\nsignature: absent\nanswer: none, the caller waits\n\n"
         );
     }
 

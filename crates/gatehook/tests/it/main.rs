@@ -21,3 +21,4 @@ mod several_nodes;
 mod start_and_stop;
 mod story;
 mod survival;
+mod trust;

@@ -66,7 +66,8 @@ impl Silent {
     }
 }
 
-fn parse(bytes: &[u8]) -> Option<Taken> {
+/// A call, once all of it is there.
+pub(crate) fn parse(bytes: &[u8]) -> Option<Taken> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let header = |name: &str| {

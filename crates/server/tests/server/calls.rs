@@ -20,10 +20,22 @@ pub(crate) async fn owe(server: &TestServer, hook: &str) -> String {
 
 /// Something happened in a project, perhaps in a task; answers the delivery's id.
 pub(crate) async fn owe_about(server: &TestServer, hook: &str, project: &str, task: Option<&str>) -> String {
+    owe_payload(server, hook, project, task, PAYLOAD).await
+}
+
+/// The same with another payload.
+pub(crate) async fn owe_payload(
+    server: &TestServer,
+    hook: &str,
+    project: &str,
+    task: Option<&str>,
+    payload: &str,
+) -> String {
+    let payload = payload.to_owned();
     let hook = WebhookId::parse(hook).unwrap();
     let project = ProjectKey::parse(project).unwrap();
     let task = task.map(|task| TaskId::parse(task).unwrap());
-    let owed = move |tx: &mut Tx<'_>| owe_in(tx, &hook, &project, task.as_ref());
+    let owed = move |tx: &mut Tx<'_>| owe_in(tx, &hook, &project, task.as_ref(), &payload);
     server.test.store.write(owed).await.unwrap()
 }
 
@@ -32,6 +44,7 @@ fn owe_in(
     hook: &WebhookId,
     project: &ProjectKey,
     task: Option<&TaskId>,
+    payload: &str,
 ) -> Result<String, StoreError> {
     let now = tx.ambient().now();
     let project = project::by_key(tx, project)?.unwrap();
@@ -44,7 +57,7 @@ fn owe_in(
         kind: EventKind::AnalysisCompleted,
         task: task.cloned(),
         analysis: None,
-        payload: PAYLOAD.into(),
+        payload: payload.into(),
         created_at: now,
     };
     delivery::insert_event(tx, &event)?;

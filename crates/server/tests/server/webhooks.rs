@@ -10,7 +10,7 @@ use gatehook_store::webhook;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::calls::{PAYLOAD, call, fail, owe, owe_about};
+use crate::calls::{PAYLOAD, call, fail, owe, owe_about, owe_payload};
 use crate::support::{As, PASSWORD, TestServer};
 
 const HOOK: &str = "https://hooks.example/in";
@@ -342,6 +342,149 @@ system only    403 200 403 204 403 200 403 403 403 403 403 403 403 403 204
     assert_eq!((page("1").await, page("2").await), (200, 403));
     administers(&server, "lead", "q").await;
     assert_eq!(page("2").await, 200);
+}
+
+#[tokio::test]
+async fn that_something_is_not_there_is_told_to_everybody_and_that_a_task_made_no_calls_is_not() {
+    let server = TestServer::start().await;
+    with_projects(&server, &["p"]).await;
+    let lead = user(&server, "lead", &["p"]).await;
+    let bob = user(&server, "bob", &[]).await;
+    for (path, status, text) in [
+        ("list?project=none", 404, "Project 'none' not found"),
+        ("list?project=p", 403, FORBIDDEN),
+        ("deliveries?componentKey=none", 404, "Component key 'none' not found"),
+        ("deliveries?componentKey=p", 403, FORBIDDEN),
+        ("delivery?deliveryId=none", 404, "Webhook delivery not found"),
+    ] {
+        let reply = server.get(&format!("api/webhooks/{path}"), &bob).await;
+        assert_eq!((reply.status, reply.errors()), refused(status, text), "{path}");
+    }
+    assert_eq!(
+        said(&server, "delete", &[("webhook", "none")], &bob).await,
+        refused(404, "No webhook with key 'none'")
+    );
+    let task = submitted(&server, "p").await;
+    let path = format!("api/webhooks/deliveries?ceTaskId={task}");
+    assert_eq!(server.get(&path, &bob).await.status, 403);
+    let seen = server.get(&path, &lead).await;
+    assert_eq!(
+        (seen.status, seen.json()["deliveries"].clone()),
+        (200, json!([])),
+        "who administers the project may know"
+    );
+}
+
+#[tokio::test]
+async fn a_payload_of_any_length_and_script_is_shown_whole() {
+    let server = TestServer::start().await;
+    with_projects(&server, &["p"]).await;
+    let key = made(&server, "p", "ci", HOOK).await;
+    let scripts = "Grün, ключ, プロジェクト, פרויקט, 🏳️‍🌈, \u{2028}, \u{7f}, <a href='&amp;'>, \\ \" / =";
+    let payload = json!({"properties": {"sonar.analysis.x": scripts.repeat(2_000)}}).to_string();
+    assert!(payload.len() > 128 * 1024, "{}", payload.len());
+    let id = owe_payload(&server, &key, "p", None, &payload).await;
+    let path = format!("api/webhooks/delivery?deliveryId={id}");
+    let shown = server.get(&path, &As::Admin).await.json()["delivery"]["payload"].clone();
+    assert!(
+        shown == json!(payload),
+        "{} characters",
+        shown.as_str().map_or(0, str::len)
+    );
+}
+
+#[tokio::test]
+async fn clients_are_told_since_when_there_are_webhooks() {
+    let server = TestServer::start().await;
+    let list = server.get("api/webservices/list", &As::Admin).await.json();
+    let controllers = list["webServices"].as_array().unwrap();
+    let webhooks = controllers.iter().find(|one| one["path"] == "api/webhooks").unwrap();
+    let actions = webhooks["actions"].as_array().unwrap();
+    for (key, since, is_post) in [
+        ("create", "7.1", true),
+        ("update", "7.1", true),
+        ("delete", "7.1", true),
+        ("list", "7.1", false),
+        ("deliveries", "6.2", false),
+        ("delivery", "6.2", false),
+    ] {
+        let action = actions.iter().find(|one| one["key"] == key).unwrap();
+        assert_eq!(
+            (&action["since"], &action["post"], &action["internal"]),
+            (&json!(since), &json!(is_post), &json!(false)),
+            "{key}"
+        );
+        assert_eq!(action["changelog"], json!([]), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_has_16_to_200_characters() {
+    let server = TestServer::start().await;
+    let secret = |count: usize| format!("hunter2{}", "ü".repeat(count - "hunter2".len()));
+    let key = made(&server, "", "n", HOOK).await;
+    for (count, of_create, of_update) in [
+        (
+            15,
+            "'secret' length (15) is shorter than the minimum authorized (16)",
+            "Secret length must between 16 and 200 characters",
+        ),
+        (16, "", ""),
+        (200, "", ""),
+        (
+            201,
+            "'secret' length (201) is longer than the maximum authorized (200)",
+            "'secret' length (201) is longer than the maximum authorized (200)",
+        ),
+    ] {
+        let secret = secret(count);
+        let (good, status) = if of_create.is_empty() { (200, 204) } else { (400, 400) };
+        let form = [("name", "n"), ("url", HOOK), ("secret", secret.as_str())];
+        assert_eq!(
+            said(&server, "create", &form, &As::Admin).await,
+            refused(good, of_create)
+        );
+        let form = [&form[..], &[("webhook", key.as_str())]].concat();
+        assert_eq!(
+            said(&server, "update", &form, &As::Admin).await,
+            refused(status, of_update)
+        );
+        let id = WebhookId::parse(&key).unwrap();
+        let kept = server.test.store.read(move |tx| webhook::by_id(tx, &id)).await;
+        let kept = kept.unwrap().unwrap().secret;
+        let is_kept = kept.is_some_and(|kept| kept.expose_secret() == secret);
+        assert_eq!(is_kept, of_update.is_empty(), "{count}");
+    }
+}
+
+#[tokio::test]
+async fn a_url_whose_host_no_request_can_name_is_refused_and_quoted_without_credentials() {
+    let server = TestServer::start().await;
+    let key = made(&server, "", "n", HOOK).await;
+    for (host, status) in [
+        ("a{b}.example", 400),
+        ("a`b.example", 400),
+        ("a!b.example", 400),
+        ("a_b.example", 200),
+        ("größe.example", 200),
+    ] {
+        let url = format!("https://me:hunter2@{host}/in");
+        let text = if status == 200 {
+            String::new()
+        } else {
+            format!(
+                "Url parameter with value 'https://**:*******@{host}/in' is not a valid url: the name of a host is made of \
+                 letters, digits, '.', '-' and '_', at most 63 of them between two dots"
+            )
+        };
+        let form = [("name", "n"), ("url", url.as_str()), ("webhook", key.as_str())];
+        assert_eq!(
+            said(&server, "create", &form[..2], &As::Admin).await,
+            (status, text.clone())
+        );
+        let updated = if status == 200 { 204 } else { status };
+        assert_eq!(said(&server, "update", &form, &As::Admin).await, (updated, text));
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What the guard does with names and with what changes while it stands.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Mutex;
 
 use gatehook_domain::Timestamp;

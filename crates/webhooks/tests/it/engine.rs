@@ -8,11 +8,11 @@ use gatehook_domain::id::{BranchId, DeliveryId, EventId, NodeId, ProjectId, Webh
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::project::{Project, Visibility};
 use gatehook_domain::setting::{VALIDATE_WEBHOOKS, WEBHOOK_PURGE_DAYS, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE};
-use gatehook_domain::webhook::{Delivery, DeliveryStatus, EventKind, HookOptions, Webhook, WebhookUrl};
+use gatehook_domain::webhook::{Delivery, DeliveryStatus, EventKind, Webhook};
 use gatehook_store::delivery::{Claim, DeliveryFilter, Holder};
 use gatehook_store::testing::{TestStore, open_sqlite};
 use gatehook_store::{Store, StoreError, Tx, branch, delivery, project, setting, webhook};
-use gatehook_testkit::secrets;
+use gatehook_testkit::{hook, secrets};
 use gatehook_webhooks::purge::purge;
 use gatehook_webhooks::signature::verify;
 use gatehook_webhooks::{
@@ -28,7 +28,7 @@ const SECRET: &str = "hunter2-01234567";
 
 pub(crate) struct House {
     pub(crate) opened: TestStore,
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Drop for House {
@@ -52,10 +52,7 @@ impl House {
             })
             .await
             .unwrap();
-        Self {
-            opened,
-            _folder: folder,
-        }
+        Self { opened, folder }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -64,30 +61,17 @@ impl House {
 
     pub(crate) async fn add_webhook(&self, name: &'static str, url: String, global: bool) -> WebhookId {
         let added = self.store().write(move |tx| {
-            let now = tx.now();
-            let id: WebhookId = tx.new_id();
-            let webhook = Webhook {
-                id: id.clone(),
-                project: (!global).then(|| shop(tx).id),
-                name: name.to_owned(),
-                url: WebhookUrl::parse(&url).unwrap(),
-                secret: Some(SECRET.into()),
-                created_at: now,
-                updated_at: now,
-                paused: false,
-                retries: None,
-                failing_since: None,
-                failures: 0,
-                gone: false,
-                options: HookOptions::default(),
-            };
-            webhook::insert(tx, &webhook)?;
+            let project = shop(tx).id;
+            let new = hook::webhook(tx.ambient(), (!global).then_some(&project), name, &url);
+            let id = new.id.clone();
+            let secret = Some(SECRET.into());
+            webhook::insert(tx, &Webhook { secret, ..new })?;
             Ok::<_, StoreError>(id)
         });
         added.await.unwrap()
     }
 
-    async fn set(&self, name: &'static str, value: &'static str) {
+    pub(crate) async fn set(&self, name: &'static str, value: &'static str) {
         let set = self.store().write(move |tx| setting::set(tx, name, None, value));
         set.await.unwrap();
     }
@@ -186,9 +170,19 @@ pub(crate) fn main_branch(tx: &Tx<'_>) -> Branch {
 
 fn happen(tx: &mut Tx<'_>, mark: &str) -> Result<Option<EventId>, StoreError> {
     let (project, branch) = (shop(tx), main_branch(tx));
+    happen_in(tx, &project, &branch, mark)
+}
+
+/// Something happens in a project.
+pub(crate) fn happen_in(
+    tx: &mut Tx<'_>,
+    project: &Project,
+    branch: &Branch,
+    mark: &str,
+) -> Result<Option<EventId>, StoreError> {
     let happened = Happened {
-        project: &project,
-        branch: Some(&branch),
+        project,
+        branch: Some(branch),
         named: None,
         kind: EventKind::GateChanged,
         task: None,
@@ -445,7 +439,7 @@ async fn a_call_is_logged_and_kept_with_what_came_of_it_and_without_credentials(
     engine.stop().await;
     let shown = format!("http://*****:********@{}/hook", receiver.address);
     // The log is searched for secrets in every test.
-    let (log, kept) = (logs::about_calls(), format!("{:?}", house.deliveries().await));
+    let (log, kept) = (logs::kept(), format!("{:?}", house.deliveries().await));
     secrets::search("what is kept", &kept);
     let sent = format!("DEBUG gatehook_webhooks::deliver: Sent webhook 'chat' | url={shown} | time=");
     let time_and_status = log.lines().find_map(|line| line.split_once(&sent)).unwrap().1;

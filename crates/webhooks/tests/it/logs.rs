@@ -5,16 +5,18 @@ use std::sync::{Mutex, Once};
 
 use gatehook_testkit::secrets::Watch;
 
-/// The lines about calls.
-static ABOUT_CALLS: Mutex<String> = Mutex::new(String::new());
+/// The lines about calls and about addresses.
+static KEPT: Mutex<String> = Mutex::new(String::new());
+/// Where they come from.
+const SOURCES: [&str; 2] = [" gatehook_webhooks::deliver: ", " gatehook_webhooks::guard: "];
 
 struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let line = String::from_utf8_lossy(bytes);
-        if line.contains(" gatehook_webhooks::deliver: ") {
-            ABOUT_CALLS.lock().unwrap().push_str(&line);
+        if SOURCES.iter().any(|source| line.contains(source)) {
+            KEPT.lock().unwrap().push_str(&line);
         }
         Watch.write(bytes)
     }
@@ -43,7 +45,7 @@ pub(crate) fn check() {
     }
 }
 
-/// What was logged about calls so far, in this test and others.
-pub(crate) fn about_calls() -> String {
-    ABOUT_CALLS.lock().unwrap().clone()
+/// What was logged about calls and addresses so far, in this test and others.
+pub(crate) fn kept() -> String {
+    KEPT.lock().unwrap().clone()
 }

@@ -1,6 +1,10 @@
 //! Calls over real sockets, to receivers that behave and that do not.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod blind;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod connecting;
 #[cfg(test)]
@@ -18,6 +22,8 @@ mod outbox;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod purging;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod redirects;
@@ -25,5 +31,7 @@ mod redirects;
 mod sender;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod together;
 #[cfg(test)]
 mod watch;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use gatehook_testkit::authority::Authority;
 use gatehook_webhooks::guard::Guard;
 use gatehook_webhooks::sender::proxy::Proxies;
 use gatehook_webhooks::sender::tls::TlsOptions;
@@ -15,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::logs;
 use crate::receiver::{Answer, Receiver};
 use crate::sender::{BODY, LOOPBACK, OneAddress, call, clocked, outcome};
-use crate::tls::{Authority, TlsReceiver};
+use crate::tls::TlsReceiver;
 
 /// A proxy that leads every `CONNECT` and every request to one place, and remembers the heads.
 struct Proxy {

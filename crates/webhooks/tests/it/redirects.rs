@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use gatehook_domain::Timestamp;
 use gatehook_domain::webhook::{CustomHeader, Format, FormatKind, FormatParts, HookOptions, PreviousSecret};
+use gatehook_testkit::authority::Authority;
 use gatehook_webhooks::sender::Call;
 use gatehook_webhooks::signature::sign;
 use rstest::rstest;
 use secrecy::SecretString;
+use tokio::net::TcpListener;
 
 use crate::engine::House;
 use crate::receiver::{Answer, Receiver};
 use crate::sender::{BODY, call, call_with, outcome, sender};
+use crate::tls::{self, TlsReceiver};
 
 /// What another origin is not to have.
 const OWN: [&str; 2] = ["authorization", "x-sonar-webhook-hmac-sha256"];
@@ -79,6 +82,36 @@ async fn another_origin_gets_the_call_without_credentials_and_signatures(#[value
         |name: &&String| !PUBLIC.contains(&name.as_str()) && !["host", "content-length"].contains(&name.as_str());
     assert_eq!(second.headers.keys().filter(allowed).count(), 0, "{:?}", second.headers);
     assert_eq!(second.headers["host"], target.address.to_string());
+}
+
+#[rstest]
+#[case::upwards("http", "https")]
+#[case::downwards("https", "http")]
+#[case::neither("https", "https")]
+#[tokio::test]
+async fn the_other_scheme_is_another_origin_also_on_the_same_host_and_port(#[case] from: &str, #[case] to: &str) {
+    let authority = Authority::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let location = format!("{to}://hooks.example:{port}/moved");
+    let receiver = TlsReceiver::on(listener, authority.server("hooks.example"), tls::redirecting(location));
+    let url = format!("{from}://u:hunter2@hooks.example:{port}/");
+    let sender = tls::sender(tls::trusting(&authority));
+    assert_eq!(outcome(&sender.send(&confidential(&url), false).await), "200");
+    let [first, second] = receiver.received().try_into().unwrap();
+    assert_eq!((first.scheme, first.path.as_str()), (from, "/"));
+    assert_eq!((second.scheme, second.path.as_str()), (to, "/moved"));
+    assert_eq!(second.body, BODY);
+    for name in PUBLIC {
+        assert_eq!(first.headers[name], second.headers[name], "{name}");
+    }
+    for name in OWN
+        .iter()
+        .chain(&["x-api-key", "x-gatehook-signature-previous", "webhook-signature"])
+    {
+        let expected = (from == to).then(|| &first.headers[*name]);
+        assert_eq!(second.headers.get(*name), expected, "{name}");
+    }
 }
 
 #[rstest]

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use gatehook_testkit::authority::{Authority, Identity};
 use gatehook_webhooks::guard::Guard;
 use gatehook_webhooks::sender::Call;
 use gatehook_webhooks::sender::tls::{BadTlsOptions, TlsOptions};
@@ -16,14 +16,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
-};
+use rcgen::ExtendedKeyUsagePurpose;
 use rstest::rstest;
-use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -32,78 +28,24 @@ use crate::logs;
 use crate::receiver::{Answer, Receiver};
 use crate::sender::{BODY, OneAddress, call, clocked, outcome};
 
-/// An authority that nobody trusts but who is told to.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+/// What a connection that speaks TLS begins with.
+const TLS_BEGINS: [u8; 1] = [0x16];
 
-/// A certificate of an authority, and its key.
-struct Identity(Certificate, KeyPair);
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::SeqCst);
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        params
-            .distinguished_name
-            .push(DnType::CommonName, format!("Authority {number} of the tests"));
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    pub(crate) fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    fn issue(&self, host: &str, purpose: ExtendedKeyUsagePurpose, years: [i32; 2]) -> Identity {
-        let mut params = CertificateParams::new([host.to_owned()]).unwrap();
-        params.extended_key_usages = vec![purpose];
-        params.not_before = date_time_ymd(years[0], 1, 1);
-        params.not_after = date_time_ymd(years[1], 1, 1);
-        let key = KeyPair::generate().unwrap();
-        Identity(params.signed_by(&key, &self.0).unwrap(), key)
-    }
-
-    /// How a server with this name speaks TLS, with HTTP/2 and HTTP/1.1.
-    pub(crate) fn server(&self, host: &str) -> ServerConfig {
-        server(
-            &self.issue(host, ExtendedKeyUsagePurpose::ServerAuth, [2020, 4000]),
-            None,
-        )
-    }
-}
-
-fn server(identity: &Identity, clients: Option<&Authority>) -> ServerConfig {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .unwrap();
-    let builder = match clients {
-        None => builder.with_no_client_auth(),
-        Some(authority) => {
-            let mut roots = rustls::RootCertStore::empty();
-            roots.add(authority.0.der().clone()).unwrap();
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-            builder.with_client_cert_verifier(verifier.build().unwrap())
-        }
-    };
-    let chain: Vec<CertificateDer<'static>> = vec![identity.0.der().clone()];
-    let key = PrivateKeyDer::try_from(identity.1.serialize_der()).unwrap();
-    let mut config = builder.with_single_cert(chain, key).unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config
-}
-
-/// A call as it arrived over TLS.
+/// A call as it arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrived {
+    /// Whether over TLS: `https`, else `http`.
+    pub(crate) scheme: &'static str,
     pub(crate) path: String,
     pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Bytes,
     version: Version,
-    body: Bytes,
 }
 
-/// A receiver behind TLS that answers 200, or with a redirect.
+/// What a receiver answers to a call of a path.
+pub(crate) type Answering = Arc<dyn Fn(&str) -> Response<Full<Bytes>> + Send + Sync>;
+
+/// A receiver that speaks TLS to who speaks it, and answers without it to others.
 pub(crate) struct TlsReceiver {
     pub(crate) address: SocketAddr,
     received: Arc<Mutex<Vec<Arrived>>>,
@@ -119,12 +61,21 @@ impl Drop for TlsReceiver {
 }
 
 impl TlsReceiver {
+    /// One that answers 200.
     pub(crate) async fn start(config: ServerConfig) -> Self {
-        Self::redirecting(config, None).await
+        Self::answering(config, Arc::new(|_| Response::default())).await
     }
 
-    async fn redirecting(config: ServerConfig, location: Option<String>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    /// One that sends calls of `/` elsewhere.
+    async fn redirecting(config: ServerConfig, location: String) -> Self {
+        Self::answering(config, redirecting(location)).await
+    }
+
+    pub(crate) async fn answering(config: ServerConfig, answering: Answering) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), config, answering)
+    }
+
+    pub(crate) fn on(listener: TcpListener, config: ServerConfig, answering: Answering) -> Self {
         let address = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(Mutex::new(0));
@@ -133,8 +84,18 @@ impl TlsReceiver {
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (acceptor, log, count, location) = (acceptor.clone(), log.clone(), count.clone(), location.clone());
+                let (acceptor, log, count, answering) =
+                    (acceptor.clone(), log.clone(), count.clone(), answering.clone());
                 tokio::spawn(async move {
+                    let mut first = [0];
+                    let _ = stream.peek(&mut first).await;
+                    let scheme = if first == TLS_BEGINS { "https" } else { "http" };
+                    let service = service_fn(move |request| answer(request, scheme, log.clone(), answering.clone()));
+                    if scheme == "http" {
+                        let http1 = hyper::server::conn::http1::Builder::new();
+                        let _ = http1.serve_connection(TokioIo::new(stream), service).await;
+                        return;
+                    }
                     let stream = match acceptor.accept(stream).into_fallible().await {
                         Ok(stream) => stream,
                         Err((_, mut refused)) => {
@@ -147,7 +108,6 @@ impl TlsReceiver {
                     };
                     *count.lock().unwrap() += 1;
                     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                    let service = service_fn(move |request| answer(request, log.clone(), location.clone()));
                     let io = TokioIo::new(stream);
                     if is_h2 {
                         let http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
@@ -176,19 +136,33 @@ impl TlsReceiver {
         *self.connections.lock().unwrap()
     }
 
-    fn url(&self, host: &str) -> String {
+    pub(crate) fn url(&self, host: &str) -> String {
         format!("https://{host}:{}/", self.address.port())
     }
 }
 
+/// Sends calls of `/` elsewhere.
+pub(crate) fn redirecting(location: String) -> Answering {
+    Arc::new(move |path| {
+        let mut response = Response::default();
+        if path == "/" {
+            *response.status_mut() = hyper::StatusCode::TEMPORARY_REDIRECT;
+            response.headers_mut().insert("location", location.parse().unwrap());
+        }
+        response
+    })
+}
+
 async fn answer(
     request: Request<Incoming>,
+    scheme: &'static str,
     log: Arc<Mutex<Vec<Arrived>>>,
-    location: Option<String>,
+    answering: Answering,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let (head, body) = request.into_parts();
     let headers = head.headers.iter();
     let arrived = Arrived {
+        scheme,
         path: head.uri.path().to_owned(),
         headers: headers
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
@@ -197,16 +171,11 @@ async fn answer(
         body: body.collect().await?.to_bytes(),
     };
     log.lock().unwrap().push(arrived);
-    let mut response = Response::new(Full::default());
-    if let Some(location) = location {
-        *response.status_mut() = hyper::StatusCode::TEMPORARY_REDIRECT;
-        response.headers_mut().insert("location", location.parse().unwrap());
-    }
-    Ok(response)
+    Ok(answering(head.uri.path()))
 }
 
 /// A sender for whom every name is this machine.
-fn sender(tls: TlsOptions) -> Sender {
+pub(crate) fn sender(tls: TlsOptions) -> Sender {
     let guard = Guard::over(Arc::new(OneAddress(Some([127, 0, 0, 1].into()))), &clocked().1);
     let config = SenderConfig {
         tls: Arc::new(tls),
@@ -216,7 +185,7 @@ fn sender(tls: TlsOptions) -> Sender {
     Sender::new(config, clocked().1).unwrap()
 }
 
-fn trusting(authority: &Authority) -> TlsOptions {
+pub(crate) fn trusting(authority: &Authority) -> TlsOptions {
     TlsOptions::default()
         .with_authorities(authority.pem().as_bytes())
         .unwrap()
@@ -244,6 +213,26 @@ async fn an_authority_of_the_file_is_trusted_and_others_are_not() {
     );
     assert_eq!(receiver.received()[0].body, BODY);
     assert!(other.received().is_empty());
+}
+
+#[rstest]
+#[case::older(&TLS12)]
+#[case::newer(&TLS13)]
+#[tokio::test]
+async fn a_receiver_that_speaks_one_version_of_tls_only_is_called(#[case] version: &'static SupportedProtocolVersion) {
+    let authority = Authority::new();
+    let config = authority.issue_server("hooks.example").server(None, &[version]);
+    let receiver = TlsReceiver::start(config).await;
+    let url = receiver.url("hooks.example");
+    assert_eq!(
+        outcome(&sender(trusting(&authority)).send(&call(&url), false).await),
+        "200"
+    );
+    assert_eq!(
+        outcome(&sender(TlsOptions::default()).send(&careless(&url), false).await),
+        "200"
+    );
+    assert_eq!(receiver.received()[1].body, BODY);
 }
 
 #[tokio::test]
@@ -287,7 +276,7 @@ async fn a_certificate_that_is_not_right_is_refused_with_its_reason_unless_the_w
     #[case] reason: &str,
 ) {
     let authority = Authority::new();
-    let receiver = TlsReceiver::start(server(&authority.issue(host, purpose, years), None)).await;
+    let receiver = TlsReceiver::start(authority.issue(host, purpose, years).server(None, ALL_VERSIONS)).await;
     let sender = sender(trusting(&authority));
     let url = receiver.url("hooks.example");
     let refused = format!("the TLS certificate was not accepted: {reason}");
@@ -303,7 +292,7 @@ async fn a_certificate_that_is_not_right_is_refused_with_its_reason_unless_the_w
 async fn a_redirect_to_another_origin_is_verified_whatever_the_webhook_says() {
     let (known, unknown) = (Authority::new(), Authority::new());
     let target = TlsReceiver::start(unknown.server("other.example")).await;
-    let receiver = TlsReceiver::redirecting(known.server("hooks.example"), Some(target.url("other.example"))).await;
+    let receiver = TlsReceiver::redirecting(known.server("hooks.example"), target.url("other.example")).await;
     let sender = sender(TlsOptions::default());
     let attempt = sender.send(&careless(&receiver.url("hooks.example")), false).await;
     assert_eq!(
@@ -316,8 +305,8 @@ async fn a_redirect_to_another_origin_is_verified_whatever_the_webhook_says() {
 #[tokio::test]
 async fn a_receiver_that_asks_for_a_certificate_gets_the_servers() {
     let authority = Authority::new();
-    let identity = authority.issue("hooks.example", ExtendedKeyUsagePurpose::ServerAuth, [2020, 4000]);
-    let receiver = TlsReceiver::start(server(&identity, Some(&authority))).await;
+    let identity = authority.issue_server("hooks.example");
+    let receiver = TlsReceiver::start(identity.server(Some(&authority), ALL_VERSIONS)).await;
     let url = receiver.url("hooks.example");
     let Identity(certificate, key) = authority.issue("gatehook", ExtendedKeyUsagePurpose::ClientAuth, [2020, 4000]);
     let with = trusting(&authority)

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gatehook_domain::ambient::{ManualClock, SeededEntropy};
-use gatehook_domain::id::{DeliveryId, WebhookId};
+use gatehook_domain::id::DeliveryId;
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::webhook::options::PreviousSecret;
-use gatehook_domain::webhook::{EventKind, Format, FormatKind, HookOptions, Webhook, WebhookUrl};
+use gatehook_domain::webhook::{EventKind, Format, FormatKind, HookOptions, Webhook};
 use gatehook_domain::{Ambient, Timestamp};
+use gatehook_testkit::hook;
 use gatehook_webhooks::format::render;
 use gatehook_webhooks::guard::Guard;
 use gatehook_webhooks::sender::{Call, Sender, SenderConfig};
@@ -30,23 +31,16 @@ fn sender() -> (Sender, Timestamp) {
 }
 
 fn call(url: &str, secret: Option<SecretString>, options: HookOptions, event: EventKind, payload: &[u8]) -> Call {
-    let at = Timestamp::from_millis(0);
+    let ambient = Ambient::new(
+        Arc::new(ManualClock::new(Timestamp::from_millis(0))),
+        Arc::new(SeededEntropy::new(1)),
+    );
     let rendered = render(&options.format, event, payload).unwrap();
     Call {
         webhook: Arc::new(Webhook {
-            id: WebhookId::parse("webhook-1").unwrap(),
-            project: None,
-            name: "hook".to_owned(),
-            url: WebhookUrl::parse(url).unwrap(),
             secret,
-            created_at: at,
-            updated_at: at,
-            paused: false,
-            retries: None,
-            failing_since: None,
-            failures: 0,
-            gone: false,
             options,
+            ..hook::webhook(&ambient, None, "hook", url)
         }),
         project_key: ProjectKey::parse("org:shop").ok(),
         kind: event,

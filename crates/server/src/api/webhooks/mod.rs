@@ -8,6 +8,7 @@ use gatehook_domain::user::{GlobalPermission, ProjectPermission};
 use gatehook_domain::webhook::{Delivery, DeliveryStatus, Webhook, WebhookUrl};
 use gatehook_store::{StoreError, Tx, project, webhook};
 use gatehook_webhooks::guard::GuardError;
+use gatehook_webhooks::sender::can_be_called;
 use serde::Serialize;
 
 use crate::caller::Caller;
@@ -53,9 +54,17 @@ fn changeable(tx: &mut Tx<'_>, caller: &Caller, key: &str) -> Result<Webhook, Ap
     Ok(found)
 }
 
-/// Reads a URL.
+/// Reads a URL. One that no call could be made to is refused, or each of its calls would fail.
 fn read_url(text: &str) -> Result<WebhookUrl, ApiError> {
-    WebhookUrl::parse(text).map_err(|error| ApiError::bad(error.to_string()))
+    let url = WebhookUrl::parse(text).map_err(|error| ApiError::bad(error.to_string()))?;
+    if !can_be_called(&url) {
+        return Err(ApiError::bad(format!(
+            "Url parameter with value '{}' is not a valid url: the name of a host is made of letters, digits, '.', '-' and \
+             '_', at most 63 of them between two dots",
+            url.masked()
+        )));
+    }
+    Ok(url)
 }
 
 /// What is said when the guard cannot tell this machine's addresses from others.
