@@ -2,13 +2,14 @@
 //!
 //! Writes are SERIALIZABLE, reads REPEATABLE READ and read only. A closure is run again after a serialization failure or
 //! a deadlock, and once after the connection was lost before the commit; never when the outcome of a commit is unknown.
+//! One that keeps failing so is run alone: it keeps the writes of all nodes away with a lock that they share.
 
 mod server;
 mod session;
 
 pub(crate) use server::Server;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::error::{EngineError, OpenError, StoreError};
@@ -17,13 +18,20 @@ use crate::job::{Job, Ran};
 use crate::migrate::{self, postgres_error};
 use crate::store::{Mode, QUEUE, Queued, Shared, Threads};
 use crate::tx::{Trouble, Tx};
-use session::{PostgresSession, is_conflict, is_lost};
+use session::{PostgresSession, is_busy, is_conflict, is_lost};
 
 /// How often a closure is run again before its caller is told that the database is busy.
 const RERUNS: u32 = 10;
 
-/// From which rerun on closures of this process no longer compete with each other, see [`Worker::lane`].
-const ORDERLY_FROM: u32 = 3;
+/// From which rerun on a closure is run while no other writes. Of two that conflict the longer one loses, and it would lose
+/// again and again to short ones, of which several nodes make hundreds a second.
+const ALONE_FROM: u32 = 3;
+
+/// How a write begins, beside others and alone. The lock on a table that hardly anybody else needs stands for the right to
+/// write: all share it, but not with the one who is alone. `LOCK TABLE` comes before what the transaction sees is fixed, so
+/// whoever had to wait sees what those wrote that it waited for. It goes with the transaction.
+const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; LOCK TABLE schema_version IN ROW SHARE MODE";
+const BEGIN_ALONE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; LOCK TABLE schema_version IN EXCLUSIVE MODE";
 
 pub(crate) fn open(server: &Server, connections: usize, shared: &Shared) -> Result<Threads, OpenError> {
     let mut first = server.connect().map_err(|error| OpenError::Connect {
@@ -33,7 +41,6 @@ pub(crate) fn open(server: &Server, connections: usize, shared: &Shared) -> Resu
     migrate::postgres(&mut first, shared.ambient.now())?;
 
     let (sender, queue) = async_channel::bounded::<Queued>(QUEUE);
-    let lane = Arc::new(Mutex::new(()));
     let mut client = Some(first);
     let mut handles = Vec::with_capacity(connections);
     for index in 0..connections {
@@ -42,7 +49,6 @@ pub(crate) fn open(server: &Server, connections: usize, shared: &Shared) -> Resu
             session: client.take().map(PostgresSession::new),
             texts: InsertTexts::default(),
             shared: shared.clone(),
-            lane: lane.clone(),
             index: u32::try_from(index).unwrap_or(0),
         };
         let queue = queue.clone();
@@ -66,10 +72,18 @@ struct Worker {
     session: Option<PostgresSession>,
     texts: InsertTexts,
     shared: Shared,
-    /// Held while a closure is run for the fourth time or later: those that conflict most go one after the other, or a
-    /// crowd of them could keep each other from ever getting through.
-    lane: Arc<Mutex<()>>,
     index: u32,
+}
+
+/// How a closure is run.
+#[derive(Clone, Copy)]
+enum How {
+    /// It only reads.
+    Read,
+    /// It writes, beside others.
+    Write,
+    /// It writes, and nobody else does.
+    Alone,
 }
 
 /// How an attempt went, when its outcome is not the closure's own.
@@ -88,11 +102,12 @@ impl Worker {
     fn serve(&mut self, mode: Mode, mut job: Box<dyn Job>) {
         let mut lost = false;
         for rerun in 0..=RERUNS {
-            let lane = self.lane.clone();
-            let turn = (rerun >= ORDERLY_FROM).then(|| lane.lock().unwrap_or_else(PoisonError::into_inner));
-            let attempt = self.attempt(mode, &mut *job);
-            drop(turn);
-            match attempt {
+            let how = match mode {
+                Mode::Read => How::Read,
+                Mode::Write if rerun < ALONE_FROM => How::Write,
+                Mode::Write => How::Alone,
+            };
+            match self.attempt(how, &mut *job) {
                 Attempt::Decided => return job.answer(),
                 Attempt::Refused(error) => return job.fail(error),
                 Attempt::Lost(source) if lost => return job.fail(StoreError::Unavailable { source }),
@@ -114,8 +129,8 @@ impl Worker {
         base + base * (self.index % 8) / 8
     }
 
-    fn attempt(&mut self, mode: Mode, job: &mut dyn Job) -> Attempt {
-        let session = match begin(&mut self.session, &self.server, mode) {
+    fn attempt(&mut self, how: How, job: &mut dyn Job) -> Attempt {
+        let session = match begin(&mut self.session, &self.server, how) {
             Ok(session) => session,
             Err(error) => return Attempt::Refused(error),
         };
@@ -128,7 +143,7 @@ impl Worker {
         match ran {
             Ran::Well => match session.client.batch_execute("COMMIT") {
                 Ok(()) => Attempt::Decided,
-                Err(error) => self.not_committed(mode, &error),
+                Err(error) => self.not_committed(how, &error),
             },
             Ran::Badly(Trouble::Lost) => {
                 self.session = None;
@@ -147,7 +162,7 @@ impl Worker {
         }
     }
 
-    fn not_committed(&mut self, mode: Mode, error: &::postgres::Error) -> Attempt {
+    fn not_committed(&mut self, how: How, error: &::postgres::Error) -> Attempt {
         let source = postgres_error(error);
         if is_conflict(error) {
             return Attempt::Conflict;
@@ -158,9 +173,9 @@ impl Worker {
             });
         }
         self.session = None;
-        match mode {
-            Mode::Read => Attempt::Lost(source),
-            Mode::Write => Attempt::Refused(StoreError::CommitUnknown { source }),
+        match how {
+            How::Read => Attempt::Lost(source),
+            How::Write | How::Alone => Attempt::Refused(StoreError::CommitUnknown { source }),
         }
     }
 }
@@ -169,28 +184,38 @@ impl Worker {
 fn begin<'s>(
     session: &'s mut Option<PostgresSession>,
     server: &Server,
-    mode: Mode,
+    how: How,
 ) -> Result<&'s mut PostgresSession, StoreError> {
-    let sql = match mode {
-        Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        Mode::Write => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
-    };
-    let unavailable = |error: ::postgres::Error| StoreError::Unavailable {
-        source: postgres_error(&error),
-    };
-    let alive = match session.as_mut().map(|session| session.client.batch_execute(sql)) {
+    let alive = match session.as_mut().map(|session| start(&mut session.client, how)) {
         Some(Ok(())) => true,
         Some(Err(error)) if !is_lost(&error) => {
             // A transaction we cannot begin on a live connection means a state we do not know: start anew next time.
             *session = None;
-            return Err(unavailable(error));
+            return Err(not_begun(&error));
         }
         Some(Err(_)) | None => false,
     };
     if alive && let Some(session) = session {
         return Ok(session);
     }
-    let mut client = server.connect().map_err(unavailable)?;
-    client.batch_execute(sql).map_err(unavailable)?;
+    let mut client = server.connect().map_err(|error| not_begun(&error))?;
+    start(&mut client, how).map_err(|error| not_begun(&error))?;
     Ok(session.insert(PostgresSession::new(client)))
+}
+
+fn start(client: &mut ::postgres::Client, how: How) -> Result<(), ::postgres::Error> {
+    client.batch_execute(match how {
+        How::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        How::Write => BEGIN_WRITE,
+        How::Alone => BEGIN_ALONE,
+    })
+}
+
+fn not_begun(error: &::postgres::Error) -> StoreError {
+    let source = postgres_error(error);
+    if is_busy(error) {
+        StoreError::Busy { source }
+    } else {
+        StoreError::Unavailable { source }
+    }
 }

@@ -577,6 +577,50 @@ async fn nodes_that_start_together_on_postgresql_migrate_once() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_change_gets_through_while_another_node_keeps_changing_the_same() {
+    let (_dir, test) = open(Engine::Postgres).await;
+    execute(&test.store, "INSERT INTO thing (name, number) VALUES ('counter', 0)").await;
+    let other = reopen(&test.config).await.unwrap();
+    let done = Arc::new(AtomicUsize::new(0));
+    let quick: Vec<_> = (0..4)
+        .map(|_| {
+            let (store, done) = (other.clone(), done.clone());
+            tokio::spawn(async move {
+                let mut changes = 0;
+                while done.load(Ordering::SeqCst) == 0 {
+                    store
+                        .write(|tx| tx.execute("UPDATE thing SET number = number + 1 WHERE name = 'counter'", &[]))
+                        .await
+                        .unwrap();
+                    changes += 1;
+                }
+                changes
+            })
+        })
+        .collect();
+    let slow = test
+        .store
+        .write(|tx| {
+            // What it sees is old when it writes, unless the others wait.
+            tx.query("SELECT number, pg_sleep(0.1) IS NULL FROM thing", &[])?;
+            tx.execute("UPDATE thing SET number = number + 1000000 WHERE name = 'counter'", &[])
+        })
+        .await;
+    done.store(1, Ordering::SeqCst);
+    assert_eq!(slow.unwrap(), 1);
+    let mut changes = 0;
+    for task in quick {
+        changes += task.await.unwrap();
+    }
+    other.close().await;
+    let row = test
+        .store
+        .read(|tx| tx.query_opt("SELECT number FROM thing", &[]))
+        .await;
+    assert_eq!(row.unwrap().unwrap().get::<i64>(0).unwrap(), 1_000_000 + changes);
+}
+
 #[tokio::test]
 async fn a_connection_that_is_lost_before_the_commit_is_made_anew() {
     let (_dir, test) = open(Engine::Postgres).await;

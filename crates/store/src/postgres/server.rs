@@ -37,10 +37,10 @@ impl Server {
             database: shown.to_owned(),
             source: crate::migrate::postgres_error(&error),
         })?;
-        config
-            .application_name("gatehook")
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_user_timeout(TCP_TIMEOUT);
+        if config.get_application_name().is_none() {
+            config.application_name("gatehook");
+        }
+        config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(TCP_TIMEOUT);
         let tls = if tls {
             Some(verified_tls().map_err(|reason| OpenError::Tls { reason })?)
         } else {

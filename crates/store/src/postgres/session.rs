@@ -136,6 +136,14 @@ pub(crate) fn is_lost(error: &postgres::Error) -> bool {
     }
 }
 
+/// Whether something took too long: the wait for a lock, or the statement.
+pub(crate) fn is_busy(error: &postgres::Error) -> bool {
+    matches!(
+        error.code(),
+        Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::QUERY_CANCELED)
+    )
+}
+
 fn fault(sql: &str, error: &postgres::Error) -> Fault {
     let source = postgres_error(error);
     let trouble = if is_conflict(error) {
@@ -147,7 +155,8 @@ fn fault(sql: &str, error: &postgres::Error) -> Fault {
     };
     let error = match (trouble, error.code().map(SqlState::code)) {
         (Trouble::Lost, _) => StoreError::Unavailable { source },
-        (Trouble::Conflict, _) | (_, Some("55P03" | "57014")) => StoreError::Busy { source },
+        (Trouble::Conflict, _) => StoreError::Busy { source },
+        _ if is_busy(error) => StoreError::Busy { source },
         (_, Some("53100")) => StoreError::Full { source },
         _ => StoreError::Database {
             statement: shown(sql),
