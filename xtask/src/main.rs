@@ -38,9 +38,10 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Kills a server under load again and again, and checks what it left; `test` does the same a few times.
+    /// Kills a server on SQLite under load again and again, and nodes on a throw-away PostgreSQL, and checks what they
+    /// left; `test` does the same a few times.
     Soak {
-        /// How often it is killed.
+        /// How many rounds are played on each of the two databases.
         #[arg(long, default_value_t = 200)]
         rounds: u64,
         /// The seed that an earlier run printed, to play its rounds again.
@@ -110,17 +111,13 @@ fn test(arguments: &[String]) -> Result<()> {
 }
 
 fn soak(rounds: u64, seed: Option<u64>) -> Result<()> {
-    let mut cargo = Cmd::cargo([
-        "test",
-        "--locked",
-        "-p",
-        "gatehook",
-        "--test",
-        "it",
-        "durability::rounds",
-    ])
-    .args(["--", "--nocapture"])
-    .env("GATEHOOK_SOAK_ROUNDS", &rounds.to_string());
+    let cluster = postgres::Cluster::start()?;
+    let mut cargo = Cmd::cargo(["test", "--locked", "-p", "gatehook", "--test", "it", "--"])
+        .args(["durability::rounds", "durability::nodes"])
+        // One after the other: beside each other they would only have less to do between two kills.
+        .args(["--test-threads=1", "--nocapture"])
+        .env("GATEHOOK_TEST_POSTGRES", &cluster.url())
+        .env("GATEHOOK_SOAK_ROUNDS", &rounds.to_string());
     if let Some(seed) = seed {
         cargo = cargo.env("GATEHOOK_SOAK_SEED", &seed.to_string());
     }

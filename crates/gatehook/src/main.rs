@@ -10,6 +10,7 @@ mod reference;
 mod rotate_key;
 mod scan;
 mod serve;
+mod temp_folder;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -11,15 +11,16 @@ use gatehook_analysis::worker::{OnEvent, WorkerConfig, Workers};
 use gatehook_domain::Ambient;
 use gatehook_domain::id::NodeId;
 use gatehook_server::{AppState, ServerConfig, Wakers};
-use gatehook_store::{DatabaseUrl, SecretKey, Store, StoreConfig};
+use gatehook_store::{DatabaseUrl, Engine, SecretKey, Store, StoreConfig, StoreError, delivery, task};
 use gatehook_webhooks::sender::proxy::Proxies;
 use gatehook_webhooks::sender::tls::TlsOptions;
-use gatehook_webhooks::{Engine, EngineConfig, EngineHandle, Guard, Sender, SenderConfig, ServerUrl};
+use gatehook_webhooks::{EngineConfig, EngineHandle, Guard, Sender, SenderConfig, ServerUrl};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
+use crate::temp_folder::TempFolder;
 
 /// The file in the data folder that holds the key which secrets are sealed with.
 pub(crate) const KEY_FILE: &str = "secret.key";
@@ -100,7 +101,9 @@ impl Running {
         gatehook_server::warn_of_unverified(&store)
             .await
             .context("cannot read the webhooks")?;
-        let temp = TempFolder::create(&data_dir.join("tmp"), &node)?;
+        let mut temp = TempFolder::create(&data_dir.join("tmp"), &node)?;
+        take_back(&store, temp.left_by()).await;
+        temp.removes_left();
 
         let listen = settings.text("listen").unwrap_or_default();
         let listener = TcpListener::bind(listen).await.with_context(|| {
@@ -111,7 +114,7 @@ impl Running {
             Some(url) => ServerUrl::new(url),
             None => ServerUrl::new(&default_url(address)),
         };
-        let engine = Engine::start(
+        let engine = gatehook_webhooks::Engine::start(
             store.clone(),
             sender.clone(),
             EngineConfig {
@@ -182,6 +185,36 @@ impl Running {
         drop(self.temp);
         tracing::info!("stopped");
         served.context("the HTTP server failed")
+    }
+}
+
+/// Has the leases of processes that were killed end at once, so that what they worked on need not wait for them to run
+/// out. A SQLite file has no other process, so there this is done of itself.
+async fn take_back(store: &Store, dead: Vec<NodeId>) {
+    if dead.is_empty() || store.engine() == Engine::Sqlite {
+        return;
+    }
+    let taking = store.write(move |tx| {
+        let (mut tasks, mut deliveries) = (0, 0);
+        for node in &dead {
+            tasks += task::release_of(tx, node)?;
+            deliveries += delivery::release_of(tx, node)?;
+        }
+        Ok::<_, StoreError>((tasks, deliveries))
+    });
+    match taking.await {
+        Ok((0, 0)) => {}
+        Ok((tasks, deliveries)) => {
+            tracing::info!(
+                tasks,
+                deliveries,
+                "what a killed process was working on is taken up again"
+            );
+        }
+        Err(error) => tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "what a killed process was working on waits until its leases run out"
+        ),
     }
 }
 
@@ -282,76 +315,6 @@ pub(crate) fn make_private_folder(path: &Path) -> Result<()> {
     builder
         .create(path)
         .with_context(|| format!("cannot make the folder {}", path.display()))
-}
-
-/// A temporary folder of this process alone, below one that several processes may share.
-///
-/// Each process holds a lock on a file beside its folder for as long as it lives. A folder whose lock is free was left by a
-/// process that was killed, and is removed.
-struct TempFolder {
-    path: PathBuf,
-    lock_path: PathBuf,
-    _lock: std::fs::File,
-}
-
-impl TempFolder {
-    fn create(shared: &Path, node: &NodeId) -> Result<Self> {
-        let shown = shared.display();
-        make_private_folder(shared)?;
-        // Held while folders come and go, so that a new one is not taken for one that was left.
-        let gate = open_lock(&shared.join(".lock"))?;
-        gate.lock()
-            .with_context(|| format!("cannot lock the temporary folder {shown}"))?;
-        let entries = std::fs::read_dir(shared).with_context(|| format!("cannot read {shown}"))?;
-        for lock_path in entries.flatten().map(|entry| entry.path()) {
-            if lock_path.extension().is_some_and(|ending| ending == "lock") && open_lock(&lock_path)?.try_lock().is_ok()
-            {
-                remove_left(&lock_path.with_extension(""));
-                remove_left(&lock_path);
-            }
-        }
-        let path = shared.join(node.as_str());
-        let lock_path = shared.join(format!("{node}.lock"));
-        let lock = open_lock(&lock_path)?;
-        lock.try_lock()
-            .with_context(|| format!("cannot lock {}", lock_path.display()))?;
-        make_private_folder(&path)?;
-        Ok(Self {
-            path,
-            lock_path,
-            _lock: lock,
-        })
-    }
-}
-
-impl Drop for TempFolder {
-    fn drop(&mut self) {
-        remove_left(&self.path);
-        remove_left(&self.lock_path);
-    }
-}
-
-fn open_lock(path: &Path) -> Result<std::fs::File> {
-    std::fs::File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .with_context(|| format!("cannot open {}", path.display()))
-}
-
-fn remove_left(left: &Path) {
-    let gone = if left.is_dir() {
-        std::fs::remove_dir_all(left)
-    } else {
-        std::fs::remove_file(left)
-    };
-    match gone {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            tracing::warn!(file = %left.display(), %error, "a left-over temporary file cannot be removed");
-        }
-        _ => {}
-    }
 }
 
 async fn stop_signal() -> Result<()> {

@@ -171,7 +171,7 @@ impl Ledger {
     }
 
     /// Gives back what dead processes had leased, as far as one knows that they are dead: the one process of a SQLite file
-    /// knows it of every lease that is in it. On PostgreSQL leases run out.
+    /// knows it of every lease that is in it. On PostgreSQL leases run out, or whoever starts the process ends them.
     pub(crate) async fn takes_over(&self, node: &NodeId) -> Result<u64, StoreError> {
         if self.node.is_some() {
             return Ok(0);

@@ -134,11 +134,13 @@ impl Server {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// What its log says beside requests that went well.
+    /// What its log says beside requests that went well, and beside what only searches for secrets read.
     pub(crate) fn troubles(&self) -> String {
         self.log()
             .lines()
-            .filter(|line| !line.contains("answered status=2"))
+            .filter(|line| {
+                !line.contains(" TRACE ") && !line.contains(" DEBUG ") && !line.contains("answered status=2")
+            })
             .collect::<Vec<_>>()
             .join("\n")
     }

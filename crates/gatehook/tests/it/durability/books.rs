@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use postgres::types::{ToSql, Type};
+use postgres::{Client, NoTls};
+use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::durability::witness::Witness;
 use crate::harness::PATIENCE;
 
 /// What must not be there at any time. Each finds the rows that break a rule, and tells of one.
-const RULES: [(&str, &str); 8] = [
+const RULES: [(&str, &str); 7] = [
     (
         "an event is not owed exactly once to each webhook",
         "SELECT e.kind || ' ' || e.id || ' for ' || w.name || ': ' || COUNT(d.id) FROM webhook_event e \
@@ -40,7 +43,7 @@ const RULES: [(&str, &str); 8] = [
     (
         "a task ended well without exactly one analysis",
         "SELECT t.id || ': ' || COUNT(a.id) FROM task t LEFT JOIN analysis a ON a.task_id = t.id \
-         GROUP BY t.id HAVING COUNT(a.id) <> (t.status = 'SUCCESS')",
+         GROUP BY t.id HAVING COUNT(a.id) <> CASE t.status WHEN 'SUCCESS' THEN 1 ELSE 0 END",
     ),
     (
         "the gate turned as often as people changed an issue, but not so often was that told",
@@ -51,12 +54,14 @@ const RULES: [(&str, &str); 8] = [
              WHERE b.project_id = p.id AND c.login IS NOT NULL) \
            <> (SELECT COUNT(*) FROM webhook_event e WHERE e.project_id = p.id AND e.kind = 'gate.changed')",
     ),
-    (
-        "the database is damaged",
-        "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok' \
-         UNION ALL SELECT \"table\" || ' refers to nothing' FROM pragma_foreign_key_check",
-    ),
 ];
+
+/// A rule for SQLite, which writes its files itself.
+const INTACT: (&str, &str) = (
+    "the database is damaged",
+    "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok' \
+     UNION ALL SELECT \"table\" || ' refers to nothing' FROM pragma_foreign_key_check",
+);
 
 /// A copy of what a dead process left, so that looking at it does not repair it.
 fn copy_of(database: &Path, to: &Path) -> PathBuf {
@@ -78,79 +83,124 @@ pub(super) struct Kept {
     pub(super) payload: Vec<u8>,
 }
 
-/// The database of a server.
-pub(super) struct Books {
-    database: PathBuf,
+/// What stands in a place of a row.
+#[derive(Debug)]
+enum Cell {
+    Text(String),
+    Number(i64),
+    Bytes(Vec<u8>),
 }
 
-impl Books {
-    pub(super) fn of(data: &Path) -> Self {
-        Self {
-            database: data.join("gatehook.db"),
+impl Cell {
+    fn text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            other => panic!("no text: {other:?}"),
         }
     }
 
-    /// Reads what a dead process left.
-    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> T {
-        let folder = tempfile::tempdir().unwrap();
-        let copy = Connection::open(copy_of(&self.database, folder.path())).unwrap();
-        read(&copy).unwrap()
+    fn number(self) -> i64 {
+        match self {
+            Self::Number(number) => number,
+            other => panic!("no number: {other:?}"),
+        }
     }
 
-    /// Checks the rules on what a dead process left, and that all it told is in it.
-    pub(super) fn check(&self, witness: &Witness, round: u64) {
-        self.read(|books| {
-            for (what, rule) in RULES {
-                let broken = books.query_row(rule, [], |row| row.get::<_, String>(0));
-                assert_eq!(
-                    broken,
-                    Err(rusqlite::Error::QueryReturnedNoRows),
-                    "round {round}: {what}"
-                );
+    fn bytes(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            other => panic!("no bytes: {other:?}"),
+        }
+    }
+}
+
+/// The database of a server, or of several.
+pub(super) enum Books {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A URL.
+    Postgres(String),
+}
+
+impl Books {
+    pub(super) fn on_sqlite(data: &Path) -> Self {
+        Self::Sqlite(data.join("gatehook.db"))
+    }
+
+    pub(super) fn on_postgres(url: &str) -> Self {
+        Self::Postgres(url.to_owned())
+    }
+
+    /// Reads what dead processes left, or what there is at this moment.
+    fn read(&self, sql: &str, parameters: &[&str]) -> Vec<Vec<Cell>> {
+        match self {
+            Self::Sqlite(database) => {
+                let folder = tempfile::tempdir().unwrap();
+                let copy = Connection::open(copy_of(database, folder.path())).unwrap();
+                read_sqlite(&copy, sql, parameters)
             }
-            Ok(())
-        });
-        witness.check(&self.deliveries(), round);
+            Self::Postgres(url) => on_postgres(url, |client| read_postgres(client, sql, parameters)),
+        }
     }
 
-    /// Waits until the running server owes nothing any more, and all has been delivered.
+    /// Checks the rules on what is kept, and that all that was told is in it.
+    pub(super) fn check(&self, witness: &Witness, faults: u64) {
+        let intact = matches!(self, Self::Sqlite(_)).then_some(INTACT);
+        for (what, rule) in RULES.into_iter().chain(intact) {
+            let broken = self.read(rule, &[]);
+            assert!(broken.is_empty(), "after {faults} faults: {what}: {:?}", broken[0]);
+        }
+        witness.check(|| self.deliveries(), faults);
+    }
+
+    /// Waits until the running servers owe nothing any more, and all has been delivered.
     pub(super) async fn settled(&self, witness: &Witness) {
-        let books = Connection::open_with_flags(&self.database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-        books.busy_timeout(Duration::from_secs(5)).unwrap();
-        let owed = || -> (i64, i64) {
-            let owed = "SELECT (SELECT COUNT(*) FROM task WHERE status IN ('PENDING', 'IN_PROGRESS')), \
-                        (SELECT COUNT(*) FROM delivery WHERE status <> 'DELIVERED')";
-            books.query_row(owed, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
-        };
         let deadline = Instant::now() + PATIENCE;
-        while owed() != (0, 0) {
-            let (owed, calls) = (owed(), witness.count());
+        loop {
+            let (tasks, deliveries) = self.owed();
+            if (tasks, deliveries) == (0, 0) {
+                return;
+            }
             assert!(
                 Instant::now() < deadline,
-                "{} tasks and {} deliveries are still owed after {calls} calls",
-                owed.0,
-                owed.1
+                "{tasks} tasks and {deliveries} deliveries are still owed after {} calls",
+                witness.count()
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
+    /// How many tasks and deliveries running servers owe.
+    fn owed(&self) -> (i64, i64) {
+        let owed = "SELECT (SELECT COUNT(*) FROM task WHERE status IN ('PENDING', 'IN_PROGRESS')), \
+                    (SELECT COUNT(*) FROM delivery WHERE status <> 'DELIVERED')";
+        let mut rows = match self {
+            Self::Sqlite(database) => {
+                let books = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+                books.busy_timeout(Duration::from_secs(5)).unwrap();
+                read_sqlite(&books, owed, &[])
+            }
+            Self::Postgres(_) => self.read(owed, &[]),
+        };
+        let mut row = rows.remove(0).into_iter().map(Cell::number);
+        (row.next().unwrap(), row.next().unwrap())
+    }
+
     /// All deliveries by their ids.
     pub(super) fn deliveries(&self) -> BTreeMap<String, Kept> {
-        self.read(|books| {
-            let mut all = books.prepare(
-                "SELECT d.id, d.name, d.status, e.payload FROM delivery d JOIN webhook_event e ON e.id = d.event_id",
-            )?;
-            let kept = all.query_map([], |row| {
-                let kept = Kept {
-                    name: row.get(1)?,
-                    status: row.get(2)?,
-                    payload: row.get(3)?,
-                };
-                Ok((row.get(0)?, kept))
-            })?;
-            kept.collect()
-        })
+        let all = "SELECT d.id, d.name, d.status, e.payload FROM delivery d JOIN webhook_event e ON e.id = d.event_id";
+        let rows = self.read(all, &[]).into_iter().map(|row| {
+            let mut row = row.into_iter();
+            let mut next = || row.next().unwrap();
+            let id = next().text();
+            let kept = Kept {
+                name: next().text(),
+                status: next().text(),
+                payload: next().bytes(),
+            };
+            (id, kept)
+        });
+        rows.collect()
     }
 
     /// How often people changed issues of a project.
@@ -176,7 +226,71 @@ impl Books {
     }
 
     fn count(&self, sql: &str, parameters: &[&str]) -> u64 {
-        self.read(|books| books.query_row(sql, rusqlite::params_from_iter(parameters), |row| row.get::<_, i64>(0)))
-            as u64
+        self.read(sql, parameters).remove(0).remove(0).number() as u64
     }
+
+    /// The processes that hold leases of deliveries.
+    pub(super) fn owners(&self) -> Vec<String> {
+        let rows = self.read("SELECT DISTINCT owner FROM delivery WHERE owner IS NOT NULL", &[]);
+        rows.into_iter().flatten().map(Cell::text).collect()
+    }
+
+    /// Has all leases run out, as if a minute had passed without a sign of their owners: the clock of a process cannot be
+    /// moved.
+    pub(super) fn leases_run_out(&self) {
+        let Self::Postgres(url) = self else {
+            panic!("there are no leases on SQLite");
+        };
+        on_postgres(url, |client| {
+            client.batch_execute("UPDATE task SET lease_until = 0 WHERE owner IS NOT NULL; UPDATE delivery SET lease_until = 0 WHERE owner IS NOT NULL")
+        })
+        .unwrap();
+    }
+
+    /// Breaks all connections of a node; gives how many.
+    pub(super) fn cut_off(&self, node: &str) -> u64 {
+        self.count(
+            "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1",
+            &[node],
+        )
+    }
+}
+
+fn read_sqlite(books: &Connection, sql: &str, parameters: &[&str]) -> Vec<Vec<Cell>> {
+    let mut statement = books.prepare(sql).unwrap();
+    let columns = statement.column_count();
+    let mut rows = statement.query(rusqlite::params_from_iter(parameters)).unwrap();
+    let mut read = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        let cell = |index| match row.get(index).unwrap() {
+            Value::Text(text) => Cell::Text(text),
+            Value::Integer(number) => Cell::Number(number),
+            Value::Blob(bytes) => Cell::Bytes(bytes),
+            other => panic!("{other:?} in {sql}"),
+        };
+        read.push((0..columns).map(cell).collect());
+    }
+    read
+}
+
+fn read_postgres(client: &mut Client, sql: &str, parameters: &[&str]) -> Vec<Vec<Cell>> {
+    let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|text| text as _).collect();
+    let rows = client
+        .query(sql, &parameters)
+        .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    let read = rows.iter().map(|row| {
+        let cell = |index: usize| match *row.columns()[index].type_() {
+            Type::TEXT => Cell::Text(row.get(index)),
+            Type::INT8 => Cell::Number(row.get(index)),
+            Type::BYTEA => Cell::Bytes(row.get(index)),
+            ref other => panic!("{other} in {sql}"),
+        };
+        (0..row.len()).map(cell).collect()
+    });
+    read.collect()
+}
+
+/// Does something on a connection of its own. The client blocks, so it must not be used, nor be dropped, where others wait.
+fn on_postgres<T>(url: &str, work: impl FnOnce(&mut Client) -> T) -> T {
+    tokio::task::block_in_place(|| work(&mut Client::connect(url, NoTls).unwrap()))
 }

@@ -1,6 +1,7 @@
 //! People who change issues and scanners that submit reports, all at once, and what was answered to them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -106,8 +107,11 @@ pub(super) async fn analyse(server: &Server, project: &str) {
 pub(super) struct Load<'a> {
     server: &'a Server,
     witness: &'a Witness,
+    projects: &'a [&'static str],
     /// Whether the server may say that it cannot do something now.
     in_trouble: bool,
+    /// Says that the work is to end; without it, it ends when the server does not answer.
+    stop: Option<&'a AtomicBool>,
 }
 
 impl<'a> Load<'a> {
@@ -116,34 +120,67 @@ impl<'a> Load<'a> {
         Self {
             server,
             witness,
+            projects: &PROJECTS,
             in_trouble: false,
+            stop: None,
         }
     }
 
-    /// On a server whose storage is in trouble: what it refuses with a 5xx ends the work of who asked.
-    pub(super) const fn on_troubled(server: &'a Server, witness: &'a Witness) -> Self {
+    /// On a server whose storage is in trouble: what it refuses with a 5xx is not done.
+    pub(super) const fn in_trouble(self, in_trouble: bool) -> Self {
+        Self { in_trouble, ..self }
+    }
+
+    /// Only on these projects, until it is told to stop: whoever is not answered begins anew.
+    pub(super) const fn until(self, stop: &'a AtomicBool, projects: &'a [&'static str]) -> Self {
         Self {
-            server,
-            witness,
-            in_trouble: true,
+            projects,
+            stop: Some(stop),
+            ..self
         }
     }
 
-    /// People and scanners at work on all projects until the server does not answer any more.
+    fn is_stopped(self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    /// Whether who was not answered begins anew.
+    fn goes_on(self) -> bool {
+        self.stop.is_some() && !self.is_stopped()
+    }
+
+    /// People and scanners at work on all projects.
     pub(super) async fn work(self) -> Ledger {
-        let scanners = join_all(PROJECTS.map(|project| self.scan(project)));
+        let scanners = join_all(self.projects.iter().map(|project| self.scanner(project)));
         let (mut ledger, scanners) = tokio::join!(self.changes(), scanners);
         ledger.tasks = scanners.into_iter().flatten().collect();
         ledger
     }
 
-    /// People at work on all projects until the server does not answer any more.
+    /// People at work on all projects.
     pub(super) async fn changes(self) -> Ledger {
-        let people = join_all(PROJECTS.map(|project| self.change(project))).await;
+        let people = join_all(self.projects.iter().map(|project| self.person(project))).await;
         Ledger {
-            changes: PROJECTS.into_iter().zip(people).collect(),
+            changes: self.projects.iter().copied().zip(people).collect(),
             tasks: Vec::new(),
         }
+    }
+
+    async fn person(self, project: &'static str) -> (u64, u64) {
+        let (mut answered, mut asked) = self.change(project).await;
+        while self.goes_on() {
+            let more = self.change(project).await;
+            (answered, asked) = (answered + more.0, asked + more.1);
+        }
+        (answered, asked)
+    }
+
+    async fn scanner(self, project: &'static str) -> Vec<String> {
+        let mut tasks = self.scan(project).await;
+        while self.goes_on() {
+            tasks.extend(self.scan(project).await);
+        }
+        tasks
     }
 
     /// Asks for something beside which a kill can fall.
@@ -178,7 +215,7 @@ impl<'a> Load<'a> {
         let key = issue["key"].as_str().unwrap();
         let mut is_open = issue["issueStatus"] != "FALSE_POSITIVE";
         let mut answered = 0;
-        loop {
+        while !self.is_stopped() {
             let transition = if is_open { "falsepositive" } else { "reopen" };
             let request = self
                 .server
@@ -190,12 +227,13 @@ impl<'a> Load<'a> {
             answered += 1;
             is_open = !is_open;
         }
+        (answered, answered)
     }
 
     /// A pipeline that submits a report when the one before has been analysed. Gives the tasks whose reports were taken.
     async fn scan(self, project: &'static str) -> Vec<String> {
         let mut tasks = Vec::new();
-        loop {
+        while !self.is_stopped() {
             let part = reqwest::multipart::Part::bytes(report(project).zip()).file_name("report.zip");
             let request = self
                 .server
@@ -211,11 +249,12 @@ impl<'a> Load<'a> {
                 return tasks;
             }
         }
+        tasks
     }
 
-    /// Waits until a report has been analysed. False when the server does not answer any more.
+    /// Waits until a report has been analysed. False when the server does not answer any more, or the work is to end.
     async fn analysed(self, task: &str) -> bool {
-        loop {
+        while !self.is_stopped() {
             let request = self.server.anonymous(Method::GET, "api/ce/task").query(&[("id", task)]);
             let Some(found) = self.answer(request).await else {
                 return false;
@@ -228,5 +267,6 @@ impl<'a> Load<'a> {
                 }
             }
         }
+        false
     }
 }

@@ -68,7 +68,7 @@ async fn trouble_comes(server: &Server, witness: &Witness, trouble: impl FnOnce(
         witness.things_happen(100).await;
         trouble();
     };
-    let (ledger, ()) = tokio::join!(Load::on_troubled(server, witness).changes(), coming);
+    let (ledger, ()) = tokio::join!(Load::on(server, witness).in_trouble(true).changes(), coming);
     assert!(!ledger.is_blank(), "the trouble came before anything was done");
     let health = server.get("system/health", &[]).await;
     assert_eq!(health["health"], "RED", "{health}");
@@ -78,7 +78,7 @@ async fn trouble_comes(server: &Server, witness: &Witness, trouble: impl FnOnce(
 
 /// After the trouble: people and scanners work as before, everything is delivered, and the books are in order.
 async fn goes_on(server: Server, data: &Path, witness: &Witness, ledger: &Ledger) {
-    let books = Books::of(data);
+    let books = Books::on_sqlite(data);
     for project in PROJECTS {
         load::analyse(&server, project).await;
     }

@@ -83,8 +83,12 @@ impl Witness {
 
     /// Nothing was told that is not kept, and what is kept as delivered was told: the same bytes each time, under one id
     /// for each event and webhook, and no more often than crashes and failures explain.
-    pub(super) fn check(&self, kept: &BTreeMap<String, Kept>, kills: u64) {
+    ///
+    /// What is kept is read before and after what was heard is looked at, since calls may go on.
+    pub(super) fn check(&self, read: impl Fn() -> BTreeMap<String, Kept>, faults: u64) {
+        let before = read();
         let heard = self.shared.heard.lock().unwrap();
+        let kept = read();
         for (id, heard) in &*heard {
             let kept = kept
                 .get(id)
@@ -94,12 +98,12 @@ impl Witness {
             let mut attempts = heard.attempts.clone();
             attempts.dedup();
             assert!(
-                attempts.is_sorted() && attempts.len() as u64 <= 2 + kills,
+                attempts.is_sorted() && attempts.len() as u64 <= 2 + faults,
                 "{id} was called too often or out of turn: {:?}",
                 heard.attempts
             );
         }
-        for (id, kept) in kept.iter().filter(|(_, kept)| kept.status == "DELIVERED") {
+        for (id, kept) in before.iter().filter(|(_, kept)| kept.status == "DELIVERED") {
             let accepted = heard.get(id).is_some_and(|heard| heard.accepted);
             assert!(accepted, "{id} is kept as delivered, and was not: {kept:?}");
         }
