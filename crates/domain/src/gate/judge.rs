@@ -195,6 +195,8 @@ mod tests {
     #[case("sqale_rating", Operator::GreaterThan, "1", 2.0, ConditionStatus::Error)]
     #[case("bugs", Operator::GreaterThan, "5.9", 5.0, ConditionStatus::Ok)]
     #[case("bugs", Operator::GreaterThan, "5.9", 6.0, ConditionStatus::Error)]
+    #[case("tests", Operator::LessThan, "5.9", 5.0, ConditionStatus::Ok)]
+    #[case("tests", Operator::LessThan, "5.9", 4.0, ConditionStatus::Error)]
     #[case("sqale_index", Operator::GreaterThan, "480", 481.0, ConditionStatus::Error)]
     #[case("bugs", Operator::GreaterThan, "broken", 0.0, ConditionStatus::Error)]
     fn a_condition_fails_strictly_past_its_threshold(

@@ -117,3 +117,42 @@ async fn a_graceful_stop_ends_the_call_that_is_being_made() {
         "one analysis, one call, whenever the stop came"
     );
 }
+
+#[tokio::test]
+async fn a_call_that_cannot_be_written_down_is_logged_and_written_later_and_not_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data).await;
+    let receiver = Receiver::start().await;
+    let hook = [("name", "ci"), ("url", &*receiver.url())];
+    server.post("webhooks/create", &hook).await;
+    let rename = |from: &str, to: &str| {
+        let database = rusqlite::Connection::open(data.join("gatehook.db")).unwrap();
+        database
+            .execute_batch(&format!("ALTER TABLE {from} RENAME TO {to}"))
+            .unwrap();
+    };
+    rename("delivery_attempt", "elsewhere");
+    let report = ReportBuilder::new("shop", now()).file(FileBuilder::numbered("a.rs", 3));
+    assert_eq!(server.analyse("shop", &report).await["status"], "SUCCESS");
+    receiver.wait_for(1).await;
+    let told = server
+        .wait_until("the trouble is logged", async || {
+            let log = server.log();
+            let mut lines = log.lines();
+            let told = lines.find(|line| line.contains("webhook calls could not be written down"));
+            told.map(str::to_owned)
+        })
+        .await;
+    assert!(told.contains("ERROR"), "{told}");
+    rename("elsewhere", "delivery_attempt");
+    let delivered = server
+        .wait_until("the delivery is recorded", async || {
+            let all = server.deliveries("shop").await;
+            all.iter().all(|one| one["success"] == true).then_some(all)
+        })
+        .await;
+    assert_eq!((delivered.len(), &delivered[0]["attempts"]), (1, &1.into()));
+    assert_eq!(server.stop().await.code(), Some(0));
+    assert_eq!(receiver.calls().await.len(), 1);
+}

@@ -225,6 +225,12 @@ async fn a_webhook_is_listed_with_its_latest_call_of_any_project() {
         json!({"id": about_q, "at": "2026-01-31T11:34:21+0000", "success": true, "httpStatus": 204, "durationMs": 7,
             "status": "DELIVERED"})
     );
+    let rows = deliveries(&server, &format!("webhook={key}")).await["deliveries"].clone();
+    assert_eq!(
+        [&rows[0]["componentKey"], &rows[1]["componentKey"]],
+        ["q", "p"],
+        "each call tells its project"
+    );
     // Made again later, the older call is still the older one.
     server.test.clock.advance(Duration::from_hours(1));
     server.did("api/webhooks/redeliver", &[("delivery", &about_p)]).await;
@@ -657,6 +663,18 @@ async fn keys_are_as_long_as_they_may_be_and_no_longer() {
     assert_eq!(
         said(&server, "create", &form, &As::Admin).await,
         refused(400, "'secret' length (15) is shorter than the minimum authorized (16)")
+    );
+    // Lengths are those of what was sent, what is kept has no blanks around it.
+    let name = format!(" {} ", "n".repeat(98));
+    let form = [("name", name.as_str()), ("url", " https://hooks.example/in ")];
+    let made = server.did("api/webhooks/create", &form).await.json()["webhook"].clone();
+    assert_eq!((&made["name"], &made["url"]), (&json!(name.trim()), &json!(HOOK)));
+    assert!((1..=40).contains(&made["key"].as_str().unwrap().len()));
+    let longer = format!("{name} ");
+    let form = [("name", longer.as_str()), ("url", HOOK)];
+    assert_eq!(
+        said(&server, "create", &form, &As::Admin).await,
+        refused(400, "'name' length (101) is longer than the maximum authorized (100)")
     );
     let blanks = [("name", "n"), ("url", HOOK), ("secret", "                ")];
     let made = server.did("api/webhooks/create", &blanks).await.json();

@@ -473,6 +473,7 @@ async fn records_of_ended_deliveries_are_forgotten_after_thirty_days_and_owed_on
 
     let days = |days: u64| Duration::from_hours(days * 24);
     house.opened.clock.advance(days(30));
+    assert_eq!(purge(house.store()).await.unwrap(), 0, "not older than 30 days");
     house.set(WEBHOOK_PURGE_DAYS, "31").await;
     house.opened.clock.advance(Duration::from_millis(1));
     assert_eq!(purge(house.store()).await.unwrap(), 0, "the setting says 31 days");
