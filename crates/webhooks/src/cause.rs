@@ -55,6 +55,9 @@ pub enum Cause {
     /// The head of the answer is larger than is read.
     #[error("the head of the answer was too large")]
     HeadTooLarge,
+    /// The answer was refused on this side of HTTP/2, which does not say for which of its reasons.
+    #[error("the answer was not HTTP/2, or its head was too large")]
+    NotHttp2,
     /// A redirect that does not say where to. Holds the masked URL of the webhook.
     #[error("Missing HTTP header 'Location' in redirect of {0}")]
     RedirectWithoutLocation(String),
@@ -150,6 +153,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
 fn known_h2(error: &h2::Error) -> Option<Cause> {
     match error.get_io() {
         Some(io) => known_io(io),
+        None if error.is_library() => Some(Cause::NotHttp2),
         None if error.is_reset() || error.is_go_away() => Some(Cause::Reset),
         None => None,
     }

@@ -83,7 +83,7 @@ async fn of_the_head_of_an_answer_some_64_kib_and_100_headers_are_read(
 
 #[rstest]
 #[case::large(60, 1000, "200")]
-#[case::larger(66, 1000, "connection reset before an answer")]
+#[case::larger(66, 1000, "the answer was not HTTP/2, or its head was too large")]
 #[case::many(200, 10, "200")]
 #[tokio::test]
 async fn over_http2_a_head_of_over_64_kib_is_no_success_either(
