@@ -1,7 +1,11 @@
 //! Ids of the things that are kept. Each kind has a type of its own, so that one cannot be taken for another.
+//!
+//! They are short and there are many of them, so each is kept where it stands and none has memory of its own.
 
+use std::borrow::Borrow;
 use std::fmt;
 
+use arrayvec::ArrayString;
 use serde::{Deserialize, Serialize};
 
 /// The longest id that is accepted from outside, in bytes.
@@ -19,17 +23,20 @@ pub trait Id: Sized {
 }
 
 /// Checks the form every id has: 1 to 40 letters, digits, `-` or `_`.
-fn checked(text: &str) -> Result<Box<str>, NotAnId> {
-    let fits = !text.is_empty()
-        && text.len() <= MAX_ID_LENGTH
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if fits {
-        Ok(text.into())
-    } else {
-        Err(NotAnId(text.chars().take(MAX_ID_LENGTH + 1).collect()))
+fn checked(text: &str) -> Result<ArrayString<MAX_ID_LENGTH>, NotAnId> {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    match ArrayString::from(text) {
+        Ok(kept) if !text.is_empty() && text.bytes().all(is_known) => Ok(kept),
+        _ => Err(NotAnId(text.chars().take(MAX_ID_LENGTH + 1).collect())),
     }
+}
+
+/// The text of a UUID, which is shorter than the longest id.
+fn hyphenated(uuid: uuid::Uuid) -> ArrayString<MAX_ID_LENGTH> {
+    let mut buffer = uuid::Uuid::encode_buffer();
+    let mut kept = ArrayString::new();
+    kept.push_str(uuid.hyphenated().encode_lower(&mut buffer));
+    kept
 }
 
 macro_rules! ids {
@@ -37,7 +44,7 @@ macro_rules! ids {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
+        pub struct $name(ArrayString<MAX_ID_LENGTH>);
 
         impl $name {
             /// Takes an id as it is written: 1 to 40 letters, digits, `-` or `_`.
@@ -51,9 +58,16 @@ macro_rules! ids {
             }
         }
 
+        /// So that an id is found in a collection by its text.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl Id for $name {
             fn from_uuid(uuid: uuid::Uuid) -> Self {
-                Self(uuid.hyphenated().to_string().into())
+                Self(hyphenated(uuid))
             }
         }
 
@@ -78,7 +92,7 @@ macro_rules! ids {
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0.into()
+                id.0.as_str().to_owned()
             }
         }
     )+};
@@ -120,7 +134,7 @@ ids! {
 impl ComponentId {
     /// The component that stands for the whole branch; measures and counters of the branch hang on it.
     pub fn root_of(branch: &BranchId) -> Self {
-        Self(branch.as_str().into())
+        Self(branch.0)
     }
 }
 

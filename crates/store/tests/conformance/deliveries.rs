@@ -1,4 +1,4 @@
-use gatehook_domain::id::{NodeId, WebhookId};
+use gatehook_domain::id::{DeliveryId, NodeId, WebhookId};
 use gatehook_domain::webhook::{Attempt, Delivery, DeliveryStatus, Event, Rendered, Webhook, WebhookUrl};
 use gatehook_store::delivery::{Backlog, Claim, Completion, DeliveryFilter, Held, Holder, Outcome};
 use gatehook_store::{StoreError, Tx, delivery, webhook};
@@ -632,7 +632,7 @@ fn what_a_process_remembers_to_have_is_not_given_out_again(tx: &mut Tx<'_>) -> D
     assert_eq!(remembering(tx, &mut held, 50, 2)?, ["delivery-3"]);
     held.get_mut(&id::<WebhookId>("webhook-ci"))
         .unwrap()
-        .remove(&id("delivery-2"));
+        .remove(&id::<DeliveryId>("delivery-2"));
     assert_eq!(
         remembering(tx, &mut held, 50, 2)?,
         ["delivery-2"],
@@ -657,7 +657,7 @@ fn many_that_are_held_are_passed_over_and_what_comes_back_goes_first(tx: &mut Tx
     }
     let of_hook = held.get_mut(&id::<WebhookId>("webhook-ci")).unwrap();
     for back in ["delivery-3", "delivery-30"] {
-        assert!(of_hook.remove(&id(back)));
+        assert!(of_hook.remove(&id::<DeliveryId>(back)));
     }
     assert_eq!(remembering(tx, &mut held, 100, 4)?, names(&[3, 30, 36, 37]));
     assert_eq!(remembering(tx, &mut held, 100, 9)?, names(&[38, 39]));
