@@ -65,7 +65,7 @@ pub fn of_branch(tx: &mut Tx<'_>, branch: &BranchId) -> Result<Vec<Component>, S
         "SELECT id, branch_id, qualifier, path, language, enabled FROM component WHERE branch_id = $1 ORDER BY path",
         &params![branch],
         &mut |row| {
-            found.push(read(&row)?);
+            found.push(read(row)?);
             Ok(())
         },
     )?;

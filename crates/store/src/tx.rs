@@ -46,7 +46,7 @@ pub(crate) trait Session {
         &mut self,
         sql: Text<'_>,
         params: &[Value],
-        row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+        row: &mut dyn FnMut(&mut Row) -> Result<(), StoreError>,
     ) -> Result<Result<(), StoreError>, Fault>;
 }
 
@@ -131,9 +131,9 @@ impl Tx<'_> {
         &mut self,
         sql: &'static str,
         params: &[Value],
-        row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+        row: &mut dyn FnMut(&Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.run(|session| session.each(Text::Fixed(sql), params, row))?
+        self.run(|session| session.each(Text::Fixed(sql), params, &mut |found| row(found)))?
     }
 
     /// [`Tx::execute`] of a statement that was put together.
@@ -155,9 +155,13 @@ impl Tx<'_> {
     pub fn for_each_built(
         &mut self,
         statement: &Statement,
-        row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+        row: &mut dyn FnMut(&Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.run(|session| session.each(Text::Made(statement.text()), statement.params(), row))?
+        self.run(|session| {
+            session.each(Text::Made(statement.text()), statement.params(), &mut |found| {
+                row(found)
+            })
+        })?
     }
 
     /// Inserts many rows with few statements. `target` is the table and its columns, `"issue (id, branch)"`; `kinds`
@@ -252,7 +256,7 @@ impl Tx<'_> {
         let mut rows = Vec::new();
         self.run(|session| {
             session.each(sql, params, &mut |row| {
-                rows.push(row);
+                rows.push(std::mem::take(row));
                 Ok(())
             })
         })??;
@@ -262,7 +266,7 @@ impl Tx<'_> {
     fn at_most_one(&mut self, sql: Text<'_>, params: &[Value]) -> Result<Option<Row>, StoreError> {
         let mut found = None;
         self.run(|session| {
-            session.each(sql, params, &mut |row| match found.replace(row) {
+            session.each(sql, params, &mut |row| match found.replace(std::mem::take(row)) {
                 None => Ok(()),
                 Some(_) => Err(StoreError::Corrupt {
                     what: format!("more than one row: {}", crate::error::shown(sql.as_str())),

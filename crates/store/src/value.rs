@@ -138,14 +138,14 @@ enum Kept {
 }
 
 impl Row {
-    /// A row without cells, and room for so many.
-    pub(crate) fn with_capacity(columns: usize) -> Self {
-        Self {
-            kept: Vec::with_capacity(columns),
-            // Ids have 36 characters, words fewer.
-            texts: String::with_capacity(columns * 16),
-            bytes: Vec::new(),
-        }
+    /// Forgets its cells and has room for so many. A row that is still there uses its memory again.
+    pub(crate) fn begin(&mut self, columns: usize) {
+        self.kept.clear();
+        self.texts.clear();
+        self.bytes.clear();
+        self.kept.reserve(columns);
+        // Ids have 36 characters, words fewer.
+        self.texts.reserve(columns * 16);
     }
 
     /// Appends a cell.

@@ -3,6 +3,7 @@
 mod statements;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use gatehook_domain::Timestamp;
@@ -10,11 +11,11 @@ use gatehook_domain::id::{DeliveryId, EventId, NodeId, WebhookId};
 use gatehook_domain::webhook::{Event, Rendered, Webhook};
 
 use self::statements::{due_hooks, due_text, expire_text, held_text, lease_text};
-use super::{read_event, read_rendered};
+use super::{event, read_event, read_rendered};
 use crate::error::StoreError;
 use crate::params;
 use crate::sql::{LIST, Sql};
-use crate::tx::Tx;
+use crate::tx::{Engine, Tx};
 use crate::value::Row;
 use crate::webhook;
 
@@ -23,6 +24,9 @@ pub type Held = HashMap<WebhookId, HashSet<DeliveryId>>;
 
 /// So few held deliveries of a webhook are read along with the next one, which saves a statement.
 const FEW: usize = 8;
+
+/// How many events are read at once where each statement costs a journey.
+const EVENTS: usize = 32;
 
 /// How others are kept from what is taken.
 #[derive(Debug, Clone, Copy)]
@@ -308,17 +312,22 @@ impl Taking<'_, '_> {
         }
         // So many are passed over in the index alone.
         let params = params![hook.id, self.claim.now, held.len() as i64 + 1];
-        for row in tx.query(held_text(tx.engine(), class), &params)? {
-            let id: DeliveryId = row.get(1)?;
-            if !held.contains(&id) {
-                return Ok(true);
+        let (mut passed, mut is_more) = (None, false);
+        tx.for_each(held_text(tx.engine(), class), &params, &mut |row| {
+            let is_held = row.parse(1, |id| Ok::<_, Infallible>(held.contains(id)))?;
+            is_more |= !is_held;
+            if !is_more {
+                passed = Some((row.get(0)?, row.get::<DeliveryId>(1)?));
             }
+            Ok(())
+        })?;
+        if let Some((due_at, id)) = passed {
             hook.from = Place {
-                due_at: row.get(0)?,
+                due_at,
                 id: id.to_string(),
             };
         }
-        Ok(false)
+        Ok(is_more)
     }
 
     /// The next deliveries to a webhook that are due and not held, at most `limit`.
@@ -372,18 +381,8 @@ impl Taking<'_, '_> {
         let mut owed = std::mem::take(&mut self.owed);
         // First attempts first, as they were taken, and each class as it became due.
         owed.sort_by(|one, other| (one.class, one.due_at, &one.id).cmp(&(other.class, other.due_at, &other.id)));
-        let sizes = sizes(tx, &owed)?;
-        let mut bytes = 0;
-        let fits = owed.iter().take_while(|owed| {
-            let size = match &owed.rendered {
-                Some(rendered) => rendered.body.len(),
-                None => sizes.get(&owed.event).copied().unwrap_or(0),
-            };
-            let fits = bytes == 0 || size <= self.claim.bytes.saturating_sub(bytes);
-            bytes = bytes.saturating_add(size);
-            fits
-        });
-        let back = owed.split_off(fits.count());
+        let (events, fits) = self.events(tx, &owed)?;
+        let back = owed.split_off(fits);
         if let (Holder::Lease { node, .. }, false) = (self.claim.holder, back.is_empty()) {
             let ids: Vec<DeliveryId> = back.iter().map(|owed| owed.id.clone()).collect();
             give_back(tx, node, &ids)?;
@@ -393,7 +392,6 @@ impl Taking<'_, '_> {
             .into_iter()
             .map(|webhook| (webhook.id.clone(), Arc::new(webhook)))
             .collect();
-        let events = events(tx, owed.iter().map(|owed| &owed.event).collect())?;
         let claimed = owed.into_iter().filter_map(|owed| {
             // Foreign keys see to it that both are there.
             Some(Claimed {
@@ -413,6 +411,36 @@ impl Taking<'_, '_> {
             last: self.last,
         })
     }
+
+    /// The events of what was taken, and of how many deliveries, from the first, the payloads are as large together as is
+    /// allowed. Of what goes beyond that no more is read than comes with one statement.
+    fn events(&self, tx: &mut Tx<'_>, owed: &[Owed]) -> Result<(HashMap<EventId, Arc<Event>>, usize), StoreError> {
+        // Engine fragment: a statement costs PostgreSQL a journey; SQLite finds one event after the other most quickly.
+        let at_once = match tx.engine() {
+            Engine::Sqlite => 1,
+            Engine::Postgres => EVENTS,
+        };
+        let (mut known, mut bytes) = (HashMap::new(), 0_usize);
+        for (number, one) in owed.iter().enumerate() {
+            if !known.contains_key(&one.event) {
+                let coming = owed[number..].iter().map(|owed| &owed.event);
+                let wanted: BTreeSet<&EventId> = coming.filter(|id| !known.contains_key(*id)).take(at_once).collect();
+                for event in read_events(tx, &wanted)? {
+                    known.insert(event.id.clone(), Arc::new(event));
+                }
+            }
+            let size = match (&one.rendered, known.get(&one.event)) {
+                (Some(rendered), _) => rendered.body.len(),
+                (None, Some(event)) => event.payload.len(),
+                (None, None) => 0,
+            };
+            if bytes > 0 && size > self.claim.bytes.saturating_sub(bytes) {
+                return Ok((known, number));
+            }
+            bytes = bytes.saturating_add(size);
+        }
+        Ok((known, owed.len()))
+    }
 }
 
 /// Reads `id, event_id, due_at, number, earlier_attempts, url, body, path`.
@@ -430,41 +458,17 @@ fn read_owed(row: &Row, webhook: &WebhookId, class: Class) -> Result<Owed, Store
     })
 }
 
-/// How many bytes the payloads of the events have.
-fn sizes(tx: &mut Tx<'_>, owed: &[Owed]) -> Result<HashMap<EventId, usize>, StoreError> {
-    let ids: Vec<&EventId> = owed
-        .iter()
-        .map(|owed| &owed.event)
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
-    let mut sizes = HashMap::with_capacity(ids.len());
-    for chunk in ids.chunks(LIST) {
-        let rows = Sql::new("SELECT id, CAST(LENGTH(payload) AS BIGINT) FROM webhook_event WHERE id IN ")
-            .list(chunk)
-            .query(tx)?;
-        for row in &rows {
-            let size: i64 = row.get(1)?;
-            sizes.insert(row.get(0)?, usize::try_from(size).unwrap_or(usize::MAX));
-        }
+fn read_events(tx: &mut Tx<'_>, ids: &BTreeSet<&EventId>) -> Result<Vec<Event>, StoreError> {
+    if let (1, Some(id)) = (ids.len(), ids.first()) {
+        return Ok(event(tx, id)?.into_iter().collect());
     }
-    Ok(sizes)
-}
-
-fn events(tx: &mut Tx<'_>, ids: BTreeSet<&EventId>) -> Result<HashMap<EventId, Arc<Event>>, StoreError> {
-    let ids: Vec<&EventId> = ids.into_iter().collect();
-    let mut events = HashMap::with_capacity(ids.len());
-    for chunk in ids.chunks(LIST) {
-        let rows = Sql::new(
-            "SELECT id, project_id, project_key, branch_id, kind, task_id, analysis_id, payload, created_at
-               FROM webhook_event WHERE id IN ",
-        )
-        .list(chunk)
-        .query(tx)?;
-        for row in &rows {
-            let event = read_event(row)?;
-            events.insert(event.id.clone(), Arc::new(event));
-        }
-    }
-    Ok(events)
+    Sql::new(
+        "SELECT id, project_id, project_key, branch_id, kind, task_id, analysis_id, payload, created_at
+           FROM webhook_event WHERE id IN ",
+    )
+    .list(ids)
+    .query(tx)?
+    .iter()
+    .map(read_event)
+    .collect()
 }

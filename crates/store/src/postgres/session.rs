@@ -103,14 +103,15 @@ impl Session for PostgresSession {
         &mut self,
         sql: Text<'_>,
         params: &[Value],
-        row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+        row: &mut dyn FnMut(&mut Row) -> Result<(), StoreError>,
     ) -> Result<Result<(), StoreError>, Fault> {
         let sql = sql.as_str();
         let mut run = || {
             let statement = self.prepared(sql, params.iter().map(Value::kind))?;
             let mut rows = self.client.query_raw(&statement, params.iter().map(Param))?;
+            let mut read = Row::default();
             while let Some(found) = rows.next()? {
-                if let Err(error) = read_row(&found).and_then(&mut *row) {
+                if let Err(error) = read_row(&found, &mut read).and_then(|()| row(&mut read)) {
                     return Ok(Err(error));
                 }
             }
@@ -198,12 +199,12 @@ impl ToSql for Param<'_> {
     to_sql_checked!();
 }
 
-fn read_row(row: &postgres::Row) -> Result<Row, StoreError> {
-    let mut read = Row::with_capacity(row.len());
+fn read_row(row: &postgres::Row, read: &mut Row) -> Result<(), StoreError> {
+    read.begin(row.len());
     for index in 0..row.len() {
         read.push(cell(row, index)?);
     }
-    Ok(read)
+    Ok(())
 }
 
 fn cell(row: &postgres::Row, index: usize) -> Result<Cell<'_>, StoreError> {

@@ -66,15 +66,16 @@ impl Session for SqliteSession<'_, '_> {
         &mut self,
         sql: Text<'_>,
         params: &[Value],
-        row: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+        row: &mut dyn FnMut(&mut Row) -> Result<(), StoreError>,
     ) -> Result<Result<(), StoreError>, Fault> {
         let mut run = || {
             let kept = self.prepared(sql, params.len())?;
             kept.with(params.iter(), |statement| {
                 let columns = statement.column_count();
                 let mut rows = statement.raw_query();
+                let mut read = Row::default();
                 while let Some(found) = rows.next()? {
-                    let mut read = Row::with_capacity(columns);
+                    read.begin(columns);
                     for column in 0..columns {
                         match cell(found.get_ref(column)?) {
                             Some(cell) => read.push(cell),
@@ -85,7 +86,7 @@ impl Session for SqliteSession<'_, '_> {
                             }
                         }
                     }
-                    if let Err(error) = row(read) {
+                    if let Err(error) = row(&mut read) {
                         return Ok(Err(error));
                     }
                 }
