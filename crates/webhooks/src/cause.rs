@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustls::CertificateError;
 
 use crate::guard::{GuardError, NoAddress};
+use crate::sender::pool::Failure;
 use crate::sender::proxy::ProxyFailure;
 
 /// Why a call got no answer.
@@ -98,19 +99,20 @@ fn limit_in_words(limit: Duration) -> String {
 }
 
 impl Cause {
-    /// What the client's error comes down to: the first of its sources that says something known.
-    pub(crate) fn of(error: &hyper_util::client::legacy::Error) -> Self {
-        let mut source = error.source();
+    /// What a failure comes down to: the first of its sources that says something known.
+    pub(crate) fn of(failure: &Failure) -> Self {
+        let mut source = failure.source();
         while let Some(inner) = source {
             if let Some(cause) = known(inner) {
                 return cause;
             }
             source = inner.source();
         }
-        if error.is_connect() {
-            Self::NotConnected
-        } else {
-            Self::Other
+        match failure {
+            Failure::Connecting(_) => Self::NotConnected,
+            Failure::Calling { source: None, .. } => Self::Closed,
+            Failure::Calling { .. } => Self::Other,
+            Failure::NoReceiver => Self::Unspeakable,
         }
     }
 }

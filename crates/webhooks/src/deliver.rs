@@ -96,10 +96,10 @@ impl Rules {
 }
 
 /// Makes one call and decides what comes next.
-pub(crate) async fn deliver(sender: Sender, ambient: Ambient, due: Arc<Due>, warm: bool) -> Landed {
+pub(crate) async fn deliver(sender: &Sender, ambient: &Ambient, due: Arc<Due>) -> Landed {
     let claimed = &due.claimed;
     if due.body().is_empty() {
-        return due.without_call(Cause::NothingToSend, &ambient);
+        return due.without_call(Cause::NothingToSend, ambient);
     }
     let call = Call {
         webhook: Arc::clone(&claimed.webhook),
@@ -110,8 +110,8 @@ pub(crate) async fn deliver(sender: Sender, ambient: Ambient, due: Arc<Due>, war
         body: Bytes::from_owner(Body(Arc::clone(&due))),
         path: claimed.rendered.as_ref().and_then(|rendered| rendered.path.clone()),
     };
-    let sent = sender.call(&call, due.rules.guarded, warm).await;
-    due.landed(sent, &ambient)
+    let sent = sender.call(&call, due.rules.guarded).await;
+    due.landed(sent, ambient)
 }
 
 impl Due {

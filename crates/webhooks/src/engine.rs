@@ -6,7 +6,6 @@
 //! lanes and the breakers; here it is done. When the process dies in between, the delivery is owed as before, at once or
 //! when its lease runs out, and it is made again with the same id: at least once, never forgotten.
 
-use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::future::pending;
 use std::sync::Arc;
@@ -17,12 +16,13 @@ use gatehook_domain::id::{BranchId, NodeId, WebhookId};
 use gatehook_store::delivery::{self, Claimed};
 use gatehook_store::{Store, StoreError};
 use tokio::sync::Notify;
-use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::callers::{Callers, Ended};
 use crate::counters::Counters;
-use crate::deliver::{Due, Landed, deliver, random};
+use crate::deliver::{Due, Landed, random};
 use crate::lanes::Pace;
 use crate::ledger::{Ends, Haul, Ledger};
 use crate::purge::purge_hourly;
@@ -94,15 +94,13 @@ impl Engine {
         let counters = Counters::default();
         let running = Running {
             ambient: store.ambient().clone(),
+            callers: Callers::new(sender, store.ambient().clone()),
             ledger: Ledger::new(store, config.node.clone()),
-            sender,
             node: config.node,
             wake: wake.clone(),
             stop: stop.clone(),
             counters: counters.clone(),
             scheduler: Scheduler::new(Instant::now()),
-            calls: JoinSet::new(),
-            callees: HashMap::new(),
             after: None,
             claiming: None,
             claim_pause: FIRST_PAUSE,
@@ -165,14 +163,12 @@ impl Drop for EngineHandle {
 struct Running {
     ambient: Ambient,
     ledger: Ledger,
-    sender: Sender,
     node: NodeId,
     wake: Wake,
     stop: CancellationToken,
     counters: Counters,
     scheduler: Scheduler<WebhookId, Thread, Due>,
-    calls: JoinSet<Landed>,
-    callees: HashMap<Id, (Arc<Due>, Option<Thread>)>,
+    callers: Callers<Option<Thread>>,
     /// The webhook behind which the next claim begins.
     after: Option<WebhookId>,
     /// The claim that runs.
@@ -205,10 +201,10 @@ impl Running {
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = self.wake.0.notified() => self.scheduler.wake(Instant::now()),
-                Some(ended) = self.calls.join_next_with_id() => {
+                ended = self.callers.next() => {
                     self.call_ended(ended);
                     // Others that ended meanwhile go into the same write.
-                    while let Some(ended) = self.calls.try_join_next_with_id() {
+                    while let Some(ended) = self.callers.try_next() {
                         self.call_ended(ended);
                     }
                 }
@@ -238,7 +234,7 @@ impl Running {
         self.claim_pause = FIRST_PAUSE;
         let Haul { taken, next_due, rules } = haul;
         self.after = taken.last;
-        self.sender.guard().allow(rules.allowed_targets.as_deref());
+        self.callers.sender().guard().allow(rules.allowed_targets.as_deref());
         let rules = Arc::new(rules);
         self.scheduler.limit_rate(rules.rate);
         let incoming = taken
@@ -275,26 +271,13 @@ impl Running {
 
     fn begin_calls(&mut self) {
         for begun in self.scheduler.begin(Instant::now()) {
-            let due = Arc::new(begun.delivery);
-            let delivering = deliver(self.sender.clone(), self.ambient.clone(), Arc::clone(&due), begun.warm);
-            let task = self.calls.spawn(delivering);
-            self.callees.insert(task.id(), (due, begun.thread));
+            self.callers.begin(Arc::new(begun.delivery), begun.thread);
         }
     }
 
-    fn call_ended(&mut self, ended: Result<(Id, Landed), JoinError>) {
-        let (id, landed) = match ended {
-            Ok((id, landed)) => (id, Some(landed)),
-            Err(error) => {
-                let error_id = error.id();
-                tracing::error!(error = &error as &dyn StdError, "a webhook call ended badly");
-                (error_id, None)
-            }
-        };
-        let Some((due, thread)) = self.callees.remove(&id) else {
-            return;
-        };
-        let Landed { completion, pace } = landed.unwrap_or_else(|| due.crashed(&self.ambient));
+    fn call_ended(&mut self, ended: Ended<Option<Thread>>) {
+        let Ended { due, thread, landed } = ended;
+        let Landed { completion, pace } = landed;
         let now = (Instant::now(), self.ambient.now());
         self.ledger.drops(due.body().len());
         // Only a failure leads to a pause, and asking for chance costs a call of the system.
@@ -384,14 +367,16 @@ impl Running {
         }
         let waiting = self.scheduler.take_waiting();
         self.ledger.gives_back(waiting, &mut self.ends);
-        let limit = Instant::now() + self.sender.time_limit() + DRAIN_MARGIN;
-        while let Ok(Some(ended)) = tokio::time::timeout_at(limit, self.calls.join_next_with_id()).await {
+        let limit = Instant::now() + self.callers.sender().time_limit() + DRAIN_MARGIN;
+        while !self.callers.is_empty()
+            && let Ok(ended) = tokio::time::timeout_at(limit, self.callers.next()).await
+        {
             self.call_ended(ended);
         }
-        if !self.calls.is_empty() {
+        if !self.callers.is_empty() {
             tracing::warn!("webhook calls that did not end in time were broken off; they will be made again");
         }
-        self.calls.shutdown().await;
+        self.callers.shutdown().await;
         for _ in 0..LAST_WRITES {
             if let Some((ends, write)) = self.writing.take() {
                 let written = write.await;

@@ -72,8 +72,6 @@ struct Lane<N, T> {
     threads: HashMap<N, Thread>,
     window: usize,
     slow: bool,
-    /// Whether the last call was answered, so that a connection is likely to be open.
-    warm: bool,
     breaker: Breaker,
     /// Deliveries on their way back to the store. Nothing is claimed meanwhile: it would be newer than they are.
     returning: usize,
@@ -101,7 +99,6 @@ struct Thread {
 #[derive(Debug)]
 pub(crate) struct Begun<N, T> {
     pub(crate) thread: Option<N>,
-    pub(crate) warm: bool,
     pub(crate) delivery: T,
 }
 
@@ -135,7 +132,6 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
             threads: HashMap::new(),
             window: FIRST_WINDOW,
             slow: false,
-            warm: false,
             breaker,
             returning: 0,
             gave_back: None,
@@ -211,7 +207,6 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
                 waiting.order,
                 Begun {
                     thread,
-                    warm: self.warm,
                     delivery: waiting.delivery,
                 },
             ));
@@ -231,7 +226,6 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
     }
 
     fn heed(&mut self, pace: Pace, now: Timestamp, random: u64) {
-        self.warm = !matches!(pace, Pace::Failed { .. });
         match pace {
             Pace::Quick => {
                 let closes = self.breaker.is_open();

@@ -5,6 +5,7 @@
 //! of it. What happens after a call is decided in [`policy`] and nowhere else.
 
 mod breaker;
+mod callers;
 pub mod cause;
 pub mod counters;
 mod deliver;

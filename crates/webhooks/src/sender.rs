@@ -6,6 +6,7 @@
 mod address;
 mod client;
 mod connect;
+pub(crate) mod pool;
 pub mod proxy;
 mod redirect;
 mod retry_after;
@@ -23,9 +24,8 @@ use gatehook_domain::{Ambient, Timestamp};
 use http::header::{
     AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT,
 };
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::Url;
@@ -36,6 +36,7 @@ use crate::guard::Guard;
 use crate::signature::{self, Signed};
 pub use address::can_be_called;
 use client::{Clients, Way};
+use pool::Answer;
 use proxy::{Proxies, ProxyFailure};
 use retry_after::retry_after;
 use tls::TlsOptions;
@@ -174,24 +175,15 @@ impl Sender {
     /// Makes one call. `guarded` is what `sonar.validateWebhooks` says now. Never fails: what went wrong is in the
     /// attempt, in the words of [`Cause`].
     pub async fn send(&self, call: &Call, guarded: bool) -> Attempt {
-        self.call(call, guarded, false).await.attempt
+        self.call(call, guarded).await.attempt
     }
 
-    /// [`Sender::send`], with what else is worth knowing. `warm` is whether a connection to the receiver is likely to be
-    /// open already: when it breaks at once, the call is made a second time on a new one, within the same time limit and
-    /// as the same attempt.
-    pub async fn call(&self, call: &Call, guarded: bool, warm: bool) -> Sent {
+    /// [`Sender::send`], with what else is worth knowing. When a connection that was open already breaks at once, the call
+    /// is made a second time on a new one, within the same time limit and as the same attempt.
+    pub async fn call(&self, call: &Call, guarded: bool) -> Sent {
         let at = self.0.ambient.now();
         let begun = Instant::now();
-        let exchange = async {
-            match self.exchange(call, guarded).await {
-                Err(Cause::Closed | Cause::Reset) if warm && begun.elapsed() < STALE_WITHIN => {
-                    Box::pin(self.exchange(call, guarded)).await
-                }
-                answer => answer,
-            }
-        };
-        let answer = match tokio::time::timeout(self.0.time_limit, exchange).await {
+        let answer = match tokio::time::timeout(self.0.time_limit, self.exchange(call, guarded)).await {
             Ok(answer) => answer,
             Err(_) => Err(Cause::NoAnswer(self.0.time_limit)),
         };
@@ -204,8 +196,8 @@ impl Sender {
                     .get(RETRY_AFTER)
                     .and_then(|value| value.to_str().ok())
                     .and_then(|text| retry_after(text, self.0.ambient.now()));
-                if !response.body().is_end_stream() {
-                    let _ = tokio::time::timeout(BODY_TIME_LIMIT, Box::pin(drain(response.into_body()))).await;
+                if !response.is_read() {
+                    let _ = tokio::time::timeout(BODY_TIME_LIMIT, Box::pin(response.read_out(BODY_LIMIT))).await;
                 }
                 (Some(status), retry_after, None)
             }
@@ -228,7 +220,7 @@ impl Sender {
     /// The call and, if the receiver answers so, the one redirect that is followed. It posts the same bytes to wherever the
     /// receiver points, after the guard has seen that too. SonarQube sends everything on; here, another origin (scheme,
     /// host or port) gets neither credentials nor signatures, and has to prove who it is whatever the webhook says.
-    async fn exchange(&self, call: &Call, guarded: bool) -> Result<Response<Incoming>, Cause> {
+    async fn exchange(&self, call: &Call, guarded: bool) -> Result<Answer, Cause> {
         let url = &call.webhook.url;
         let mut headers = self.headers(call, self.0.ambient.now());
         let mut way = Way {
@@ -236,32 +228,25 @@ impl Sender {
             unverified: call.webhook.options.skip_tls_verification,
         };
         let target = format::target(&url.target(), call.path.as_deref());
-        let response = self.post(&target, headers.clone(), &call.body, way).await?;
+        let response = self.post(&target, &headers, &call.body, way).await?;
         if !redirect::is_followed(response.status()) {
             return Ok(response);
         }
-        let next = redirect::target(&target, &response).map_err(|how| how(url.masked()))?;
+        let next = redirect::target(&target, response.headers()).map_err(|how| how(url.masked()))?;
         drop(response);
         if target.origin() != next.origin() {
             redirect::keep_public(&mut headers);
             way.unverified = false;
         }
         // What is seldom has a place of its own, so that the others do not carry it along.
-        Box::pin(self.post(&next, headers, &call.body, way)).await
+        Box::pin(self.post(&next, &headers, &call.body, way)).await
     }
 
-    async fn post(
-        &self,
-        target: &Url,
-        headers: HeaderMap,
-        body: &Bytes,
-        way: Way,
-    ) -> Result<Response<Incoming>, Cause> {
-        let mut request = Request::new(Full::new(body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = address::uri(target)?;
-        *request.headers_mut() = headers;
-        let proxy = self.0.proxies.of(request.uri());
+    /// Posts once, or a second time on a new connection when the first was open already and broke at once: the receiver
+    /// closed it between two calls.
+    async fn post(&self, target: &Url, headers: &HeaderMap, body: &Bytes, way: Way) -> Result<Answer, Cause> {
+        let uri = address::uri(target)?;
+        let proxy = self.0.proxies.of(&uri);
         if way.guarded {
             self.0.guard.check(target)?;
             if proxy.is_some() {
@@ -270,11 +255,25 @@ impl Sender {
         }
         // What goes to the receiver through a way of bytes is not for the proxy, and the other way round.
         let forwarded = proxy.filter(|_| target.scheme() == "http");
-        if let Some(credentials) = forwarded.as_ref().and_then(|proxy| proxy.basic_auth()) {
-            request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.clone());
-        }
-        let answer = self.0.clients.of(way).request(request).await;
-        let answer = answer.map_err(|error| Cause::of(&error))?;
+        let request = || {
+            let mut request = Request::new(Full::new(body.clone()));
+            *request.method_mut() = Method::POST;
+            *request.uri_mut() = uri.clone();
+            *request.headers_mut() = headers.clone();
+            if let Some(credentials) = forwarded.as_ref().and_then(|proxy| proxy.basic_auth()) {
+                request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.clone());
+            }
+            request
+        };
+        let pool = self.0.clients.of(way);
+        let begun = Instant::now();
+        let answer = match pool.request(request()).await {
+            Err(failure) if failure.is_stale() && begun.elapsed() < STALE_WITHIN => {
+                Box::pin(pool.request_anew(request())).await
+            }
+            ended => ended,
+        };
+        let answer = answer.map_err(|failure| Cause::of(&failure))?;
         if forwarded.is_some() && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(ProxyFailure::Credentials.into());
         }
@@ -327,16 +326,5 @@ impl Sender {
             }
         }
         headers
-    }
-}
-
-async fn drain(mut body: Incoming) {
-    let mut left = BODY_LIMIT;
-    while let Some(Ok(frame)) = body.frame().await {
-        let length = frame.data_ref().map_or(0, Bytes::len);
-        match left.checked_sub(length) {
-            Some(rest) => left = rest,
-            None => return,
-        }
     }
 }

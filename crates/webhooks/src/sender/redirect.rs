@@ -1,8 +1,7 @@
 //! The one redirect that is followed, and what goes with it.
 
+use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, USER_AGENT};
-use http::{Response, StatusCode};
-use hyper::body::Incoming;
 use url::Url;
 
 use super::{ATTEMPT, DELIVERY, KIND, PROJECT};
@@ -18,9 +17,8 @@ pub(super) fn is_followed(status: StatusCode) -> bool {
 }
 
 /// Where a redirect points, or the cause that is made of the webhook's masked URL.
-pub(super) fn target(from: &Url, response: &Response<Incoming>) -> Result<Url, fn(String) -> Cause> {
-    let location = response
-        .headers()
+pub(super) fn target(from: &Url, answered: &HeaderMap) -> Result<Url, fn(String) -> Cause> {
+    let location = answered
         .get(LOCATION)
         .ok_or(Cause::RedirectWithoutLocation as fn(String) -> Cause)?;
     let elsewhere = Cause::RedirectElsewhere as fn(String) -> Cause;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use gatehook_domain::id::WebhookId;
+use gatehook_domain::setting::{VALIDATE_WEBHOOKS, WEBHOOK_ALLOWED_TARGETS};
 use gatehook_domain::webhook::{Delivery, DeliveryStatus, WebhookUrl};
 use gatehook_store::webhook;
 use gatehook_webhooks::guard::Guard;
@@ -42,6 +44,14 @@ impl House {
                 urls: ServerUrl::new("http://localhost:9000"),
             },
         )
+    }
+
+    /// The webhook has another URL from now on.
+    async fn move_webhook(&self, id: &WebhookId, url: String) {
+        let mut moved = self.webhook(id).await;
+        moved.url = WebhookUrl::parse(&url).unwrap();
+        let updated = self.store().write(move |tx| webhook::update(tx, &moved)).await;
+        assert!(updated.unwrap());
     }
 
     /// Three things happen, and a receiver that is well hears of each of them in their order while the other fails. Gives
@@ -215,6 +225,40 @@ async fn a_name_that_nobody_could_resolve_for_a_while_costs_nothing() {
     house.all_arrives(engine, &back, 0).await;
 }
 
+/// A machine at whose interfaces this program fails once.
+struct Broken(AtomicBool);
+
+impl Network for Broken {
+    fn lookup(&self, _: &str) -> Lookup {
+        Box::pin(async { Err(io::Error::other("SERVFAIL")) })
+    }
+
+    fn own_addresses(&self) -> io::Result<Vec<IpAddr>> {
+        assert!(self.0.swap(true, Ordering::SeqCst), "a fault of the program");
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_the_program_fails_at_is_made_again() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await;
+    house.add_webhook("bad", receiver.url("/"), false).await;
+    house.set(VALIDATE_WEBHOOKS, "true").await;
+    house.set(WEBHOOK_ALLOWED_TARGETS, "127.0.0.0/8").await;
+    let broken = Arc::new(Broken(AtomicBool::new(false)));
+    let engine = house.hasty_engine(Guard::over(broken, house.store().ambient()));
+    house.happen("one").await;
+    engine.wake();
+    house.all_have_failed("bad").await;
+    let failed = house.deliveries().await.remove(0);
+    assert_eq!(reason(&house, &failed), "the call failed");
+    let settled = house.time_passes(&engine).await;
+    assert_eq!(settled[0].status, DeliveryStatus::Delivered);
+    assert_eq!(receiver.received().len(), 1);
+    engine.stop().await;
+}
+
 /// Takes connections and drops them in the middle of the TLS handshake.
 async fn drops_tls() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -242,10 +286,7 @@ async fn what_is_owed_over_broken_tls_goes_to_the_new_url_of_the_webhook() {
     let failed = house.trouble(&engine, &well).await;
     assert_eq!(reason(&house, &failed), "connection reset before an answer");
     house.all_have_failed("bad").await;
-    let mut moved = house.webhook(&id).await;
-    moved.url = WebhookUrl::parse(&back.url("/")).unwrap();
-    let updated = house.store().write(move |tx| webhook::update(tx, &moved)).await;
-    assert!(updated.unwrap());
+    house.move_webhook(&id, back.url("/")).await;
     house.all_arrives(engine, &back, 0).await;
 }
 

@@ -20,6 +20,8 @@ mod logs;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
+mod pool;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod purging;

@@ -26,7 +26,9 @@ pub(crate) enum Answer {
     Close,
     /// By breaking the connection off.
     Reset,
-    /// With exactly this.
+    /// With exactly this, and the connection stays open.
+    Go(Vec<u8>),
+    /// With exactly this, and the connection is closed.
     Raw(Vec<u8>),
     /// With exactly this, and then by breaking the connection off.
     Break(Vec<u8>),
@@ -45,11 +47,19 @@ pub(crate) struct Received {
     pub(crate) body: Vec<u8>,
 }
 
+/// How many connections there were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Connections {
+    pub(crate) opened: usize,
+    pub(crate) closed: usize,
+}
+
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     answers: Arc<Mutex<Vec<Answer>>>,
     received: Arc<Mutex<Vec<Received>>>,
     count: watch::Receiver<usize>,
+    connections: watch::Receiver<Connections>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -73,12 +83,19 @@ impl Receiver {
         let answers = Arc::new(Mutex::new(answers));
         let given = answers.clone();
         let (counted, count) = watch::channel(0);
+        let (connected, connections) = watch::channel(Connections::default());
         let log = received.clone();
         let task = tokio::spawn(async move {
             let counted = Arc::new(counted);
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, given.clone(), log.clone(), counted.clone()));
+                connected.send_modify(|connections| connections.opened += 1);
+                let serving = serve(stream, given.clone(), log.clone(), counted.clone());
+                let connected = connected.clone();
+                tokio::spawn(async move {
+                    serving.await;
+                    connected.send_modify(|connections| connections.closed += 1);
+                });
             }
         });
         Self {
@@ -86,6 +103,7 @@ impl Receiver {
             answers,
             received,
             count,
+            connections,
             task,
         }
     }
@@ -101,6 +119,17 @@ impl Receiver {
 
     pub(crate) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
+    }
+
+    /// How many connections there were until now.
+    pub(crate) fn connections(&self) -> Connections {
+        *self.connections.borrow()
+    }
+
+    /// Waits until so many connections are closed.
+    pub(crate) async fn wait_for_closed(&self, closed: usize) {
+        let mut connections = self.connections.clone();
+        connections.wait_for(|now| now.closed >= closed).await.unwrap();
     }
 
     /// Waits until so many calls have arrived.
@@ -192,6 +221,7 @@ async fn give(stream: &mut TcpStream, answer: &Answer) -> bool {
             stream.set_zero_linger().unwrap();
             false
         }
+        Answer::Go(bytes) => stream.write_all(bytes).await.is_ok(),
         Answer::Raw(bytes) => {
             let _ = stream.write_all(bytes).await;
             false

@@ -291,23 +291,3 @@ async fn a_redirect_to_an_inner_address_is_not_followed_while_the_guard_is_on(#[
         "connection refused"
     );
 }
-
-#[tokio::test]
-async fn a_call_over_an_open_connection_that_breaks_is_made_once_more_at_once() {
-    for broken in [Answer::Close, Answer::Reset] {
-        let receiver = Receiver::start(vec![broken.clone(), Answer::Status(200)]).await;
-        let sent = sender().call(&call(&receiver.url("/")), false, true).await;
-        assert_eq!(outcome(&sent.attempt), "200");
-        assert_eq!(receiver.received().len(), 2);
-
-        let receiver = Receiver::start(vec![broken.clone()]).await;
-        let sent = sender().call(&call(&receiver.url("/")), false, true).await;
-        assert!(sent.attempt.error.is_some());
-        assert_eq!(receiver.received().len(), 2, "once");
-
-        let receiver = Receiver::start(vec![broken, Answer::Status(200)]).await;
-        let sent = sender().call(&call(&receiver.url("/")), false, false).await;
-        assert!(sent.attempt.error.is_some());
-        assert_eq!(receiver.received().len(), 1, "a new connection is not suspected");
-    }
-}

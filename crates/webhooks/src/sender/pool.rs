@@ -1,0 +1,428 @@
+//! Connections to receivers, which are kept open between calls.
+//!
+//! A connection of HTTP/1.1 carries one call at a time. It belongs to that call, which drives it itself: writing and
+//! reading need no task of their own, and nothing is handed from thread to thread. Between two calls nobody drives it, so
+//! whether it is still open shows when the next call takes it. A connection of HTTP/2 carries many calls at once, and is a
+//! task.
+
+use std::collections::{HashMap, VecDeque};
+use std::error::Error as StdError;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HOST, HeaderValue};
+use http::uri::{Authority, Parts, Scheme};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::{http1, http2};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::Connection as _;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
+use tower_service::Service as _;
+
+use super::connect::{Connector, Stream};
+use crate::cause::Cause;
+use crate::lanes::FLIGHTS;
+
+/// Connections kept open to one receiver between calls, and how long.
+const IDLE_CONNECTIONS: usize = FLIGHTS;
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
+/// The most that is read of the head of an answer, in bytes.
+const HEAD_LIMIT: usize = 64 * 1024;
+
+type Io = MaybeHttpsStream<Stream>;
+type Body = Full<Bytes>;
+/// Whom a connection leads to.
+type Origin = (Scheme, Authority);
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Connections of one way. Cheap to clone; the clones share them.
+#[derive(Clone)]
+pub(super) struct Pool(Arc<Shared>);
+
+struct Shared {
+    connector: HttpsConnector<Connector>,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Default)]
+struct Idle {
+    by_origin: HashMap<Origin, Kept>,
+    /// Whether something sees to it that what is idle for long is closed.
+    swept: bool,
+}
+
+/// The connections to one receiver that could carry a call.
+#[derive(Default)]
+struct Kept {
+    /// Those of HTTP/1.1, the one that was used last at the end.
+    lines: VecDeque<(Box<Line>, Instant)>,
+    /// That of HTTP/2, and when it was used last.
+    shared: Option<(http2::SendRequest<Body>, Instant)>,
+}
+
+/// A connection of HTTP/1.1.
+struct Line {
+    sender: http1::SendRequest<Body>,
+    connection: http1::Connection<Io, Body>,
+    /// Whether a proxy at the other end reads requests and sends them on, so that they name their whole target.
+    forwards: bool,
+    ended: bool,
+}
+
+enum Taken {
+    Line(Box<Line>),
+    Shared(http2::SendRequest<Body>),
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// No connection came about.
+    #[error("the receiver could not be connected to")]
+    Connecting(#[source] BoxError),
+    /// The connection failed the call.
+    #[error("the connection failed")]
+    Calling {
+        /// What HTTP says; nothing where the connection ended without a word.
+        source: Option<hyper::Error>,
+        /// Whether it had carried a call before, so that the receiver may have closed it between the two.
+        reused: bool,
+    },
+    /// The request names no receiver.
+    #[error("the request names no receiver")]
+    NoReceiver,
+}
+
+impl Failure {
+    /// Whether the receiver may have closed the connection between two calls.
+    pub(super) fn is_stale(&self) -> bool {
+        let Self::Calling { reused: true, .. } = self else {
+            return false;
+        };
+        matches!(Cause::of(self), Cause::Closed | Cause::Reset)
+    }
+}
+
+/// The head of an answer, and what the rest will come through.
+pub(super) struct Answer {
+    response: Response<Incoming>,
+    /// The connection, unless it is back in the pool already.
+    line: Option<(Box<Line>, Pool, Origin)>,
+}
+
+impl Pool {
+    pub(super) fn new(connector: HttpsConnector<Connector>) -> Self {
+        Self(Arc::new(Shared {
+            connector,
+            idle: Mutex::default(),
+        }))
+    }
+
+    /// Sends a request whose URI is absolute; gives the head of the answer.
+    pub(super) async fn request(&self, request: Request<Body>) -> Result<Answer, Failure> {
+        let origin = origin(request.uri()).ok_or(Failure::NoReceiver)?;
+        while let Some(taken) = self.take(&origin) {
+            match taken {
+                Taken::Line(mut line) => {
+                    if line.is_ready().await {
+                        return self.call(line, origin, request, true).await;
+                    }
+                }
+                Taken::Shared(mut shared) => {
+                    if shared.ready().await.is_ok() {
+                        return call_shared(shared, request, true).await;
+                    }
+                    self.forget_shared(&origin);
+                }
+            }
+        }
+        Box::pin(self.call_anew(origin, request)).await
+    }
+
+    /// [`Pool::request`] on a new connection.
+    pub(super) async fn request_anew(&self, request: Request<Body>) -> Result<Answer, Failure> {
+        let origin = origin(request.uri()).ok_or(Failure::NoReceiver)?;
+        self.call_anew(origin, request).await
+    }
+
+    async fn call_anew(&self, origin: Origin, request: Request<Body>) -> Result<Answer, Failure> {
+        match self.connect(&origin, request.uri()).await? {
+            Taken::Line(line) => self.call(line, origin, request, false).await,
+            Taken::Shared(shared) => call_shared(shared, request, false).await,
+        }
+    }
+
+    async fn connect(&self, origin: &Origin, target: &Uri) -> Result<Taken, Failure> {
+        let mut connector = self.0.connector.clone();
+        poll_fn(|cx| connector.poll_ready(cx))
+            .await
+            .map_err(Failure::Connecting)?;
+        let io = connector.call(target.clone()).await.map_err(Failure::Connecting)?;
+        let failed = |source| Failure::Calling {
+            source: Some(source),
+            reused: false,
+        };
+        let connected = io.connected();
+        if !connected.is_negotiated_h2() {
+            let (sender, connection) = http1::Builder::new()
+                .max_buf_size(HEAD_LIMIT)
+                .handshake(io)
+                .await
+                .map_err(failed)?;
+            return Ok(Taken::Line(Box::new(Line {
+                sender,
+                connection,
+                forwards: connected.is_proxied(),
+                ended: false,
+            })));
+        }
+        if let Some(shared) = self.shared(origin) {
+            // Several calls connected at once; one connection is enough for them.
+            return Ok(Taken::Shared(shared));
+        }
+        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_header_list_size(HEAD_LIMIT as u32)
+            .handshake(io)
+            .await
+            .map_err(failed)?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = &error as &dyn StdError, "a connection of HTTP/2 ended");
+            }
+        });
+        Ok(Taken::Shared(self.share(origin, sender)))
+    }
+
+    async fn call(
+        &self,
+        mut line: Box<Line>,
+        origin: Origin,
+        mut request: Request<Body>,
+        reused: bool,
+    ) -> Result<Answer, Failure> {
+        address(&mut request, line.forwards);
+        let sent = line.sender.send_request(request);
+        let response = match line.drive(sent).await {
+            Some(Ok(response)) => response,
+            Some(Err(error)) => return Err(failed(Some(error), reused)),
+            None => return Err(failed(None, reused)),
+        };
+        let line = if response.body().is_end_stream() {
+            self.give_back(origin, line).await;
+            None
+        } else {
+            Some((line, self.clone(), origin))
+        };
+        Ok(Answer { response, line })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, origin: &Origin) -> Option<Taken> {
+        let mut idle = self.idle();
+        let kept = idle.by_origin.get_mut(origin)?;
+        if let Some((shared, used)) = &mut kept.shared {
+            *used = Instant::now();
+            return Some(Taken::Shared(shared.clone()));
+        }
+        kept.lines.pop_back().map(|(line, _)| Taken::Line(line))
+    }
+
+    /// Keeps a connection for the next call if it is fit for one.
+    async fn give_back(&self, origin: Origin, mut line: Box<Line>) {
+        if !line.is_ready().await {
+            return;
+        }
+        let mut idle = self.idle();
+        let lines = &mut idle.by_origin.entry(origin).or_default().lines;
+        if lines.len() < IDLE_CONNECTIONS {
+            lines.push_back((line, Instant::now()));
+            self.is_swept(idle);
+        }
+    }
+
+    fn shared(&self, origin: &Origin) -> Option<http2::SendRequest<Body>> {
+        let idle = self.idle();
+        let (shared, _) = idle.by_origin.get(origin)?.shared.as_ref()?;
+        (!shared.is_closed()).then(|| shared.clone())
+    }
+
+    /// Has later calls use a connection of HTTP/2; gives another one if there is one already.
+    fn share(&self, origin: &Origin, sender: http2::SendRequest<Body>) -> http2::SendRequest<Body> {
+        let mut idle = self.idle();
+        let kept = idle.by_origin.entry(origin.clone()).or_default();
+        let sender = match kept.shared.take() {
+            Some((shared, _)) if !shared.is_closed() => shared,
+            _ => sender,
+        };
+        kept.shared = Some((sender.clone(), Instant::now()));
+        self.is_swept(idle);
+        sender
+    }
+
+    fn forget_shared(&self, origin: &Origin) {
+        let mut idle = self.idle();
+        if let Some(kept) = idle.by_origin.get_mut(origin)
+            && kept.shared.as_ref().is_some_and(|(shared, _)| shared.is_closed())
+        {
+            kept.shared = None;
+        }
+    }
+
+    fn is_swept(&self, mut idle: MutexGuard<'_, Idle>) {
+        if !idle.swept {
+            idle.swept = true;
+            tokio::spawn(sweep(Arc::downgrade(&self.0)));
+        }
+    }
+}
+
+/// Closes what nobody used for a while, as long as there is something.
+async fn sweep(pool: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(IDLE_LIMIT / 4).await;
+        let Some(shared) = pool.upgrade() else {
+            return;
+        };
+        // They are closed when the pool is no longer locked.
+        let (_closed, is_empty) = Pool(shared).idle().sweep(Instant::now());
+        if is_empty {
+            return;
+        }
+    }
+}
+
+impl Idle {
+    /// Takes out what was used last longer ago than is kept; tells whether nothing is left, and then nothing sweeps on.
+    fn sweep(&mut self, now: Instant) -> (Vec<Kept>, bool) {
+        let is_old = |used: Instant| now.duration_since(used) >= IDLE_LIMIT;
+        let mut closed = Vec::new();
+        self.by_origin.retain(|_, kept| {
+            let old = kept.lines.iter().take_while(|(_, used)| is_old(*used)).count();
+            closed.push(Kept {
+                lines: kept.lines.drain(..old).collect(),
+                shared: kept
+                    .shared
+                    .take_if(|(shared, used)| shared.is_closed() || is_old(*used)),
+            });
+            !kept.lines.is_empty() || kept.shared.is_some()
+        });
+        self.swept = !self.by_origin.is_empty();
+        (closed, !self.swept)
+    }
+}
+
+impl Line {
+    /// Drives the connection until something has come of what goes through it; nothing if the connection ends first.
+    async fn drive<T>(&mut self, what: impl Future<Output = T>) -> Option<T> {
+        let mut what = pin!(what);
+        poll_fn(|cx| {
+            self.ended = self.ended || Pin::new(&mut self.connection).poll(cx).is_ready();
+            match what.as_mut().poll(cx) {
+                Poll::Ready(done) => Poll::Ready(Some(done)),
+                Poll::Pending if self.ended => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Whether it can carry a call now. A receiver that has closed it is noticed here.
+    async fn is_ready(&mut self) -> bool {
+        poll_fn(|cx| {
+            self.ended = self.ended || Pin::new(&mut self.connection).poll(cx).is_ready();
+            let is_ready = !self.ended && matches!(self.sender.poll_ready(cx), Poll::Ready(Ok(())));
+            Poll::Ready(is_ready)
+        })
+        .await
+    }
+}
+
+impl Answer {
+    pub(super) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// Whether there is nothing more to read.
+    pub(super) fn is_read(&self) -> bool {
+        self.response.body().is_end_stream()
+    }
+
+    /// Reads the rest, so that the connection can be used again, unless it has more bytes than `most`.
+    pub(super) async fn read_out(self, most: usize) {
+        let rest = drain(self.response.into_body(), most);
+        match self.line {
+            Some((mut line, pool, origin)) => {
+                if line.drive(rest).await == Some(true) {
+                    pool.give_back(origin, line).await;
+                }
+            }
+            None => {
+                rest.await;
+            }
+        }
+    }
+}
+
+/// Reads a body and drops it; false if it did not end within so many bytes, or broke off.
+async fn drain(mut body: Incoming, most: usize) -> bool {
+    let mut left = most;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return false;
+        };
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return false,
+        }
+    }
+    true
+}
+
+async fn call_shared(
+    mut shared: http2::SendRequest<Body>,
+    request: Request<Body>,
+    reused: bool,
+) -> Result<Answer, Failure> {
+    let sent = shared.send_request(request).await;
+    let response = sent.map_err(|error| failed(Some(error), reused))?;
+    Ok(Answer { response, line: None })
+}
+
+fn failed(source: Option<hyper::Error>, reused: bool) -> Failure {
+    Failure::Calling { source, reused }
+}
+
+fn origin(target: &Uri) -> Option<Origin> {
+    Some((target.scheme()?.clone(), target.authority()?.clone()))
+}
+
+/// Puts the receiver into `Host` and, unless a proxy has to know it, leaves it out of the target (RFC 9112 section 3.2).
+fn address(request: &mut Request<Body>, forwards: bool) {
+    let host = request.uri().authority().map(Authority::as_str).unwrap_or_default();
+    if let Ok(host) = HeaderValue::from_str(host) {
+        request.headers_mut().insert(HOST, host);
+    }
+    if !forwards {
+        let mut parts = Parts::default();
+        parts.path_and_query = request.uri().path_and_query().cloned();
+        if let Ok(target) = Uri::from_parts(parts) {
+            *request.uri_mut() = target;
+        }
+    }
+}
