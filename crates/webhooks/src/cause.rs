@@ -142,6 +142,8 @@ fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
     let error = error.downcast_ref::<hyper::Error>()?;
     if error.is_incomplete_message() || error.is_canceled() {
         Some(Cause::Closed)
+    } else if error.is_timeout() {
+        Some(Cause::ConnectTimeout)
     } else if error.is_parse_too_large() {
         Some(Cause::HeadTooLarge)
     } else if error.is_parse() {

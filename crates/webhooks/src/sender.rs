@@ -6,6 +6,7 @@
 mod address;
 mod client;
 mod connect;
+mod parts;
 pub(crate) mod pool;
 pub mod proxy;
 mod redirect;
@@ -196,8 +197,8 @@ impl Sender {
                     .get(RETRY_AFTER)
                     .and_then(|value| value.to_str().ok())
                     .and_then(|text| retry_after(text, self.0.ambient.now()));
-                if !response.is_read() {
-                    let _ = tokio::time::timeout(BODY_TIME_LIMIT, Box::pin(response.read_out(BODY_LIMIT))).await;
+                if !response.is_done() {
+                    Box::pin(response.finish(BODY_LIMIT, BODY_TIME_LIMIT)).await;
                 }
                 (Some(status), retry_after, None)
             }
@@ -233,7 +234,9 @@ impl Sender {
             return Ok(response);
         }
         let next = redirect::target(&target, response.headers()).map_err(|how| how(url.masked()))?;
-        drop(response);
+        if !response.is_done() {
+            Box::pin(response.finish(BODY_LIMIT, BODY_TIME_LIMIT)).await;
+        }
         if target.origin() != next.origin() {
             redirect::keep_public(&mut headers);
             way.unverified = false;

@@ -9,8 +9,9 @@ use std::collections::{HashMap, VecDeque};
 use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,13 +21,15 @@ use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::{http1, http2};
+use hyper::rt::Executor as _;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::Connection as _;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::Instant;
+use hyper_util::rt::TokioTimer;
+use tokio::time::{Instant, timeout};
 use tower_service::Service as _;
 
 use super::connect::{Connector, Stream};
+use super::parts::{Flushing, Tasks};
 use crate::cause::Cause;
 use crate::lanes::FLIGHTS;
 
@@ -35,8 +38,14 @@ const IDLE_CONNECTIONS: usize = FLIGHTS;
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// The most that is read of the head of an answer, in bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
+/// How long what is left of a request may take to leave when its answer came before.
+const REST_WITHIN: Duration = Duration::from_secs(10);
+/// When a receiver that speaks HTTP/2 and owes an answer is asked for a sign of life, and how soon it has to give one. Both
+/// together are less than the limit of a call, so that a connection that leads nowhere any more costs few calls.
+const SIGN_OF_LIFE_AFTER: Duration = Duration::from_secs(5);
+const SIGN_OF_LIFE_WITHIN: Duration = Duration::from_secs(3);
 
-type Io = MaybeHttpsStream<Stream>;
+type Io = Flushing<MaybeHttpsStream<Stream>>;
 type Body = Full<Bytes>;
 /// Whom a connection leads to.
 type Origin = (Scheme, Authority);
@@ -64,13 +73,22 @@ struct Kept {
     /// Those of HTTP/1.1, the one that was used last at the end.
     lines: VecDeque<(Box<Line>, Instant)>,
     /// That of HTTP/2, and when it was used last.
-    shared: Option<(http2::SendRequest<Body>, Instant)>,
+    shared: Option<(Channel, Instant)>,
+}
+
+/// A connection of HTTP/2. It ends with the last of its clones.
+#[derive(Clone)]
+struct Channel {
+    sender: http2::SendRequest<Body>,
+    tasks: Tasks,
 }
 
 /// A connection of HTTP/1.1.
 struct Line {
     sender: http1::SendRequest<Body>,
     connection: http1::Connection<Io, Body>,
+    /// Whether something that was written has not left this machine yet, which TLS keeps to itself.
+    unsent: Arc<AtomicBool>,
     /// Whether a proxy at the other end reads requests and sends them on, so that they name their whole target.
     forwards: bool,
     ended: bool,
@@ -78,7 +96,7 @@ struct Line {
 
 enum Taken {
     Line(Box<Line>),
-    Shared(http2::SendRequest<Body>),
+    Shared(Channel),
 }
 
 /// Why there is no answer.
@@ -106,7 +124,23 @@ impl Failure {
         let Self::Calling { reused: true, .. } = self else {
             return false;
         };
-        matches!(Cause::of(self), Cause::Closed | Cause::Reset)
+        // A stream that was reset says nothing about the connection, unless the receiver says that it has not looked at it.
+        let reset = self.http2().filter(|error| error.is_reset());
+        match reset {
+            Some(error) => error.reason() == Some(h2::Reason::REFUSED_STREAM),
+            None => matches!(Cause::of(self), Cause::Closed | Cause::Reset),
+        }
+    }
+
+    fn http2(&self) -> Option<&h2::Error> {
+        let mut source = self.source();
+        while let Some(inner) = source {
+            if let Some(error) = inner.downcast_ref() {
+                return Some(error);
+            }
+            source = inner.source();
+        }
+        None
     }
 }
 
@@ -136,30 +170,32 @@ impl Pool {
                     }
                 }
                 Taken::Shared(mut shared) => {
-                    if shared.ready().await.is_ok() {
+                    if shared.is_ready().await {
                         return call_shared(shared, request, true).await;
                     }
-                    self.forget_shared(&origin);
+                    self.forget_shared(&origin, &shared);
                 }
             }
         }
-        Box::pin(self.call_anew(origin, request)).await
+        Box::pin(self.connect_and_call(origin, request, false)).await
     }
 
     /// [`Pool::request`] on a new connection.
     pub(super) async fn request_anew(&self, request: Request<Body>) -> Result<Answer, Failure> {
         let origin = origin(request.uri()).ok_or(Failure::NoReceiver)?;
-        self.call_anew(origin, request).await
+        self.connect_and_call(origin, request, true).await
     }
 
-    async fn call_anew(&self, origin: Origin, request: Request<Body>) -> Result<Answer, Failure> {
-        match self.connect(&origin, request.uri()).await? {
-            Taken::Line(line) => self.call(line, origin, request, false).await,
-            Taken::Shared(shared) => call_shared(shared, request, false).await,
+    /// `anew`: others may have a connection that could carry the call as well, but it is not used.
+    async fn connect_and_call(&self, origin: Origin, request: Request<Body>, anew: bool) -> Result<Answer, Failure> {
+        match self.connect(&origin, request.uri(), anew).await? {
+            (Taken::Line(line), reused) => self.call(line, origin, request, reused).await,
+            (Taken::Shared(shared), reused) => call_shared(shared, request, reused).await,
         }
     }
 
-    async fn connect(&self, origin: &Origin, target: &Uri) -> Result<Taken, Failure> {
+    /// A connection, and whether it may have carried a call before.
+    async fn connect(&self, origin: &Origin, target: &Uri, anew: bool) -> Result<(Taken, bool), Failure> {
         let mut connector = self.0.connector.clone();
         poll_fn(|cx| connector.poll_ready(cx))
             .await
@@ -170,35 +206,43 @@ impl Pool {
             reused: false,
         };
         let connected = io.connected();
+        let (io, unsent) = Flushing::new(io);
         if !connected.is_negotiated_h2() {
             let (sender, connection) = http1::Builder::new()
                 .max_buf_size(HEAD_LIMIT)
                 .handshake(io)
                 .await
                 .map_err(failed)?;
-            return Ok(Taken::Line(Box::new(Line {
+            let line = Line {
                 sender,
                 connection,
+                unsent,
                 forwards: connected.is_proxied(),
                 ended: false,
-            })));
+            };
+            return Ok((Taken::Line(Box::new(line)), false));
         }
-        if let Some(shared) = self.shared(origin) {
+        if let Some(shared) = self.shared(origin).filter(|_| !anew) {
             // Several calls connected at once; one connection is enough for them.
-            return Ok(Taken::Shared(shared));
+            return Ok((Taken::Shared(shared), true));
         }
-        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        let tasks = Tasks::default();
+        let (sender, connection) = http2::Builder::new(tasks.executor())
             .timer(TokioTimer::new())
+            .keep_alive_interval(SIGN_OF_LIFE_AFTER)
+            .keep_alive_timeout(SIGN_OF_LIFE_WITHIN)
             .max_header_list_size(HEAD_LIMIT as u32)
             .handshake(io)
             .await
             .map_err(failed)?;
-        tokio::spawn(async move {
+        tasks.executor().execute(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error = &error as &dyn StdError, "a connection of HTTP/2 ended");
             }
         });
-        Ok(Taken::Shared(self.share(origin, sender)))
+        let shared = Channel { sender, tasks };
+        self.share(origin, shared.clone());
+        Ok((Taken::Shared(shared), false))
     }
 
     async fn call(
@@ -215,8 +259,9 @@ impl Pool {
             Some(Err(error)) => return Err(failed(Some(error), reused)),
             None => return Err(failed(None, reused)),
         };
-        let line = if response.body().is_end_stream() {
-            self.give_back(origin, line).await;
+        // An answer can come before all of the request has left this machine, and what is left goes on.
+        let line = if response.body().is_end_stream() && (line.is_ready().await || line.ended) {
+            self.give_back(origin, line);
             None
         } else {
             Some((line, self.clone(), origin))
@@ -238,9 +283,9 @@ impl Pool {
         kept.lines.pop_back().map(|(line, _)| Taken::Line(line))
     }
 
-    /// Keeps a connection for the next call if it is fit for one.
-    async fn give_back(&self, origin: Origin, mut line: Box<Line>) {
-        if !line.is_ready().await {
+    /// Keeps a connection that is ready for the next call.
+    fn give_back(&self, origin: Origin, line: Box<Line>) {
+        if line.ended {
             return;
         }
         let mut idle = self.idle();
@@ -251,32 +296,30 @@ impl Pool {
         }
     }
 
-    fn shared(&self, origin: &Origin) -> Option<http2::SendRequest<Body>> {
+    fn shared(&self, origin: &Origin) -> Option<Channel> {
         let idle = self.idle();
         let (shared, _) = idle.by_origin.get(origin)?.shared.as_ref()?;
-        (!shared.is_closed()).then(|| shared.clone())
+        shared.is_open().then(|| shared.clone())
     }
 
-    /// Has later calls use a connection of HTTP/2; gives another one if there is one already.
-    fn share(&self, origin: &Origin, sender: http2::SendRequest<Body>) -> http2::SendRequest<Body> {
+    /// Has later calls use a connection of HTTP/2. One from before ends with its last call.
+    fn share(&self, origin: &Origin, shared: Channel) {
         let mut idle = self.idle();
         let kept = idle.by_origin.entry(origin.clone()).or_default();
-        let sender = match kept.shared.take() {
-            Some((shared, _)) if !shared.is_closed() => shared,
-            _ => sender,
-        };
-        kept.shared = Some((sender.clone(), Instant::now()));
+        let before = kept.shared.replace((shared, Instant::now()));
         self.is_swept(idle);
-        sender
+        drop(before);
     }
 
-    fn forget_shared(&self, origin: &Origin) {
+    /// Has later calls not use a connection that is of no use any more.
+    fn forget_shared(&self, origin: &Origin, dead: &Channel) {
         let mut idle = self.idle();
-        if let Some(kept) = idle.by_origin.get_mut(origin)
-            && kept.shared.as_ref().is_some_and(|(shared, _)| shared.is_closed())
-        {
-            kept.shared = None;
-        }
+        let forgotten = idle
+            .by_origin
+            .get_mut(origin)
+            .and_then(|kept| kept.shared.take_if(|(shared, _)| shared.tasks.is_same(&dead.tasks)));
+        drop(idle);
+        drop(forgotten);
     }
 
     fn is_swept(&self, mut idle: MutexGuard<'_, Idle>) {
@@ -295,7 +338,10 @@ async fn sweep(pool: Weak<Shared>) {
             return;
         };
         // They are closed when the pool is no longer locked.
-        let (_closed, is_empty) = Pool(shared).idle().sweep(Instant::now());
+        let (closed, is_empty) = Pool(shared).idle().sweep(Instant::now());
+        for (line, _) in closed.into_iter().flat_map(|kept| kept.lines) {
+            line.close().await;
+        }
         if is_empty {
             return;
         }
@@ -311,9 +357,7 @@ impl Idle {
             let old = kept.lines.iter().take_while(|(_, used)| is_old(*used)).count();
             closed.push(Kept {
                 lines: kept.lines.drain(..old).collect(),
-                shared: kept
-                    .shared
-                    .take_if(|(shared, used)| shared.is_closed() || is_old(*used)),
+                shared: kept.shared.take_if(|(shared, used)| !shared.is_open() || is_old(*used)),
             });
             !kept.lines.is_empty() || kept.shared.is_some()
         });
@@ -339,12 +383,50 @@ impl Line {
 
     /// Whether it can carry a call now. A receiver that has closed it is noticed here.
     async fn is_ready(&mut self) -> bool {
+        poll_fn(|cx| Poll::Ready(self.poll_ready(cx).is_ready() && !self.ended)).await
+    }
+
+    /// Waits until it can carry another call or has ended.
+    async fn settle(&mut self) {
+        poll_fn(|cx| self.poll_ready(cx)).await;
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.ended = self.ended || Pin::new(&mut self.connection).poll(cx).is_ready();
+        if self.ended {
+            return Poll::Ready(());
+        }
+        match self.sender.poll_ready(cx) {
+            Poll::Ready(Ok(())) if !self.unsent.load(Ordering::Relaxed) => Poll::Ready(()),
+            Poll::Ready(Err(_)) => {
+                self.ended = true;
+                Poll::Ready(())
+            }
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Closes it in the way that TLS wants it: not as if it had been cut off.
+    async fn close(self) {
+        let Self {
+            sender, mut connection, ..
+        } = self;
+        drop(sender);
         poll_fn(|cx| {
-            self.ended = self.ended || Pin::new(&mut self.connection).poll(cx).is_ready();
-            let is_ready = !self.ended && matches!(self.sender.poll_ready(cx), Poll::Ready(Ok(())));
-            Poll::Ready(is_ready)
+            let _ = Pin::new(&mut connection).poll(cx);
+            Poll::Ready(())
         })
-        .await
+        .await;
+    }
+}
+
+impl Channel {
+    async fn is_ready(&mut self) -> bool {
+        self.sender.ready().await.is_ok() && self.is_open()
+    }
+
+    fn is_open(&self) -> bool {
+        !self.sender.is_closed() && self.tasks.are_few()
     }
 }
 
@@ -357,23 +439,23 @@ impl Answer {
         self.response.headers()
     }
 
-    /// Whether there is nothing more to read.
-    pub(super) fn is_read(&self) -> bool {
-        self.response.body().is_end_stream()
+    /// Whether there is nothing more to read and to send.
+    pub(super) fn is_done(&self) -> bool {
+        self.line.is_none() && self.response.body().is_end_stream()
     }
 
-    /// Reads the rest, so that the connection can be used again, unless it has more bytes than `most`.
-    pub(super) async fn read_out(self, most: usize) {
-        let rest = drain(self.response.into_body(), most);
-        match self.line {
-            Some((mut line, pool, origin)) => {
-                if line.drive(rest).await == Some(true) {
-                    pool.give_back(origin, line).await;
-                }
-            }
-            None => {
-                rest.await;
-            }
+    /// Reads the rest for a moment, unless it has more bytes than `most`, and sends what is left of the request, so that
+    /// the connection can be used again. The answer counts already.
+    pub(super) async fn finish(self, most: usize, moment: Duration) {
+        let rest = timeout(moment, drain(self.response.into_body(), most));
+        let Some((mut line, pool, origin)) = self.line else {
+            let _ = rest.await;
+            return;
+        };
+        let is_read = line.drive(rest).await == Some(Ok(true));
+        let settled = timeout(REST_WITHIN, line.settle()).await.is_ok();
+        if is_read && settled {
+            pool.give_back(origin, line);
         }
     }
 }
@@ -394,12 +476,8 @@ async fn drain(mut body: Incoming, most: usize) -> bool {
     true
 }
 
-async fn call_shared(
-    mut shared: http2::SendRequest<Body>,
-    request: Request<Body>,
-    reused: bool,
-) -> Result<Answer, Failure> {
-    let sent = shared.send_request(request).await;
+async fn call_shared(mut shared: Channel, request: Request<Body>, reused: bool) -> Result<Answer, Failure> {
+    let sent = shared.sender.send_request(request).await;
     let response = sent.map_err(|error| failed(Some(error), reused))?;
     Ok(Answer { response, line: None })
 }

@@ -14,6 +14,8 @@ mod engine;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod http2;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod logs;

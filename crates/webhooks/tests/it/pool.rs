@@ -1,6 +1,9 @@
 //! Connections that are kept open between calls.
 
+use gatehook_webhooks::sender::Call;
 use rstest::rstest;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::limits::seconds_pass;
 use crate::receiver::{Answer, Connections, Receiver};
@@ -101,4 +104,53 @@ async fn a_call_over_an_open_connection_that_breaks_is_made_once_more_at_once(#[
 
     assert!(sender.send(&call(&url), false).await.error.is_some());
     assert_eq!(receiver.received().len(), 6, "a new connection is not suspected");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_early_does_not_cut_the_payload_off() {
+    const SIZE: usize = 16 << 20;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let receiving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut sizes, mut read) = (Vec::new(), Vec::new());
+        for _ in 0..2 {
+            let head = loop {
+                if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
+                    break end + 4;
+                }
+                stream.read_buf(&mut read).await.unwrap();
+            };
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                .await
+                .unwrap();
+            while read.len() < head + SIZE && stream.read_buf(&mut read).await.unwrap() > 0 {
+                tokio::task::yield_now().await;
+            }
+            let end = read.len().min(head + SIZE);
+            sizes.push(end - head);
+            read.drain(..end);
+        }
+        sizes
+    });
+    let sender = sender();
+    let large = Call {
+        body: vec![b'x'; SIZE].into(),
+        ..call(&url)
+    };
+    for _ in 0..2 {
+        assert_eq!(outcome(&sender.send(&large, false).await), "200");
+    }
+    assert_eq!(receiving.await.unwrap(), [SIZE; 2], "on one connection");
+}
+
+#[tokio::test]
+async fn a_redirect_costs_no_connection() {
+    let moved = b"HTTP/1.1 308 X\r\nlocation: /next\r\ncontent-length: 5\r\n\r\nmoved";
+    let receiver = Receiver::start(vec![Answer::Go(moved.to_vec()), Answer::Status(200)]).await;
+    let attempt = sender().send(&call(&receiver.url("/")), false).await;
+    assert_eq!(outcome(&attempt), "200");
+    assert_eq!(receiver.received().len(), 2);
+    assert_eq!(receiver.connections().opened, 1);
 }
