@@ -31,6 +31,9 @@ const FIRST_WINDOW: usize = 4;
 /// How many deliveries to a destination that answers quickly are held at most: enough that claiming more takes no longer
 /// than sending these.
 const WIDEST_WINDOW: usize = 512;
+/// Where a rate is set, a destination holds no more than goes out in this time. What waits here goes out as its webhook was
+/// when it was claimed, even if that was paused or changed since, and a lease that ran out meanwhile would have it sent twice.
+const RATED_AHEAD: Duration = Duration::from_secs(5);
 /// How far ahead of its rate a destination's calls may be: timers are no finer than this.
 const AHEAD: Duration = Duration::from_millis(10);
 /// Lanes that are remembered. Those of idle destinations are forgotten when there are more.
@@ -124,6 +127,14 @@ impl<K: Eq + Hash> Rooms<K> {
     }
 }
 
+/// How many a destination may hold that gets a call each so much time.
+fn rated(spacing: Option<Duration>) -> usize {
+    spacing.map_or(usize::MAX, |spacing| {
+        usize::try_from(RATED_AHEAD.as_nanos() / spacing.as_nanos().max(1))
+            .map_or(usize::MAX, |goes_out| goes_out.max(1))
+    })
+}
+
 impl<N: Eq + Hash + Clone, T> Lane<N, T> {
     fn new(breaker: Breaker) -> Self {
         Self {
@@ -148,15 +159,19 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
     }
 
     /// How many it may hold at all.
-    fn width(&self) -> usize {
-        if self.breaker.is_open() { 1 } else { self.window }
-    }
-
-    fn flights(&self) -> usize {
+    fn width(&self, spacing: Option<Duration>) -> usize {
         if self.breaker.is_open() {
             1
         } else {
-            (self.window / HELD_PER_FLIGHT).max(FIRST_FLIGHTS)
+            self.window.min(rated(spacing))
+        }
+    }
+
+    fn flights(&self, spacing: Option<Duration>) -> usize {
+        if self.breaker.is_open() {
+            1
+        } else {
+            (self.window / HELD_PER_FLIGHT).max(FIRST_FLIGHTS).min(rated(spacing))
         }
     }
 
@@ -179,7 +194,7 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
     fn begin(&mut self, now: Instant, spacing: Option<Duration>, most: usize, begun: &mut Vec<(u64, Begun<N, T>)>) {
         let (mut next, enough) = (0, begun.len().saturating_add(most));
         while begun.len() < enough
-            && self.flying < self.flights()
+            && self.flying < self.flights(spacing)
             && next < self.waiting.len()
             && self.rate_lets(now) <= now
         {
@@ -305,7 +320,7 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
             if lane.returning > 0 || !lane.breaker.allows(now) {
                 return 0;
             }
-            let room = lane.width().saturating_sub(lane.held());
+            let room = lane.width(self.spacing).saturating_sub(lane.held());
             if lane.troubled() { room.min(spare) } else { room }
         };
         Rooms {
@@ -336,7 +351,8 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
         let Some(lane) = self.by_key.get_mut(key) else {
             return Err(delivery);
         };
-        if lane.returning > 0 || lane.gave_back == Some(self.claims) || lane.held() >= lane.width() {
+        let is_full = lane.held() >= lane.width(self.spacing);
+        if lane.returning > 0 || lane.gave_back == Some(self.claims) || is_full {
             lane.returning += 1;
             lane.gave_back = Some(self.claims);
             return Err(delivery);
@@ -405,7 +421,7 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
         self.waiting
             .iter()
             .filter_map(|key| self.by_key.get(key))
-            .filter(|lane| lane.flying < lane.flights())
+            .filter(|lane| lane.flying < lane.flights(self.spacing))
             .flat_map(|lane| {
                 let at = lane.rate_lets(now);
                 lane.waiting
@@ -435,7 +451,11 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
         self.held_again -= usize::from(thread.is_none());
         lane.heed(pace, now, random);
         // A probe that is open lets nothing wait: it would wait for the next one.
-        let most = if lane.breaker.is_open() { 0 } else { lane.window };
+        let most = if lane.breaker.is_open() {
+            0
+        } else {
+            lane.width(self.spacing)
+        };
         let mut back = Vec::new();
         // The newest go, so that what stays is before them.
         while lane.held() > most
@@ -663,6 +683,49 @@ mod tests {
         assert!((49..=51).contains(&begun_a), "{begun_a}");
         lanes.limit_rate(0);
         assert_eq!(lanes.next_begin(now), Some(now));
+    }
+
+    #[test]
+    fn a_destination_with_a_rate_holds_no_more_than_goes_out_soon_however_quick_it_is() {
+        let mut lanes = Small::new(100);
+        let now = Instant::now();
+        for round in 0..600 {
+            lanes.push(&"a", 0, None, round, CLOCK).unwrap();
+            begun(&mut lanes, now);
+            end(&mut lanes, "a", None, Pace::Quick);
+        }
+        for delivery in 0..50 {
+            lanes.push(&"a", 0, None, delivery, CLOCK).unwrap();
+        }
+        lanes.limit_rate(1);
+        assert_eq!(begun(&mut lanes, now), [0]);
+        assert_eq!(room(&lanes, "a"), 0);
+        // What it holds beyond that from before there was a rate goes back, so that others see what was changed.
+        assert_eq!(end(&mut lanes, "a", None, Pace::Quick).len(), 49 - 5);
+        for _ in 0..49 - 5 {
+            lanes.returned(&"a");
+        }
+        lanes.claim(CLOCK);
+        assert_eq!((lanes.held(), room(&lanes, "a")), (5, 0));
+        assert_eq!(lanes.push(&"a", 0, None, 50, CLOCK), Err(50));
+        lanes.limit_rate(100);
+        lanes.returned(&"a");
+        assert_eq!(room(&lanes, "a"), 500 - 5);
+        lanes.limit_rate(0);
+        assert_eq!(room(&lanes, "a"), WIDEST_WINDOW - 5);
+    }
+
+    #[test]
+    fn a_destination_that_hangs_has_no_more_calls_at_once_than_its_rate_lets_it_hold() {
+        let mut lanes = Small::new(100);
+        lanes.limit_rate(1);
+        lanes.push(&"a", 0, None, 0, CLOCK).unwrap();
+        lanes.by_key.get_mut("a").unwrap().window = WIDEST_WINDOW;
+        for delivery in 1..5 {
+            lanes.push(&"a", 0, None, delivery, CLOCK).unwrap();
+        }
+        lanes.by_key.get_mut("a").unwrap().flying = 5;
+        assert_eq!(lanes.next_begin(Instant::now()), None);
     }
 
     #[test]

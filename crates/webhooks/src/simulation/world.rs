@@ -25,6 +25,8 @@ const TROUBLE: i64 = 3 * HOUR;
 const END: i64 = 40 * HOUR;
 /// A first attempt to a receiver that has always been well begins within this, while the engine runs.
 const PROMPT: i64 = 2 * SECOND;
+/// Where a rate is set, a call begins within this after it was claimed: before a lease would run out.
+const FRESH: i64 = 45 * SECOND;
 /// Calls in an hour to a receiver that has long been dead: a probe a minute, give or take.
 const PROBES: usize = 100;
 
@@ -44,6 +46,7 @@ enum Happening {
     Event { hooks: Vec<usize>, branch: usize },
     Mood { hook: usize, mood: Mood },
     Pause { hook: usize, paused: bool },
+    Rate { per_second: u32 },
     Crash,
     Restart,
     Applied,
@@ -102,6 +105,10 @@ struct World {
     moody_since: Vec<i64>,
     always_well: Vec<bool>,
     schedule: RetrySchedule,
+    /// The most calls to one webhook in a second, which the engine is told with every claim; 0 is no limit.
+    rate: u32,
+    /// Whether there was ever such a limit, so that nothing need be prompt.
+    rated: bool,
     up: bool,
     up_since: i64,
     crashes: usize,
@@ -114,6 +121,8 @@ struct World {
     ends: Vec<End>,
     writing: Option<Vec<End>>,
     calls: HashMap<u64, Call>,
+    /// When what is held was claimed.
+    claimed: HashMap<usize, i64>,
     /// What is being sent, by delivery.
     flying: HashSet<usize>,
     begun: HashSet<usize>,
@@ -147,6 +156,8 @@ impl World {
             moody_since: vec![0; hooks],
             always_well: (0..hooks).map(|hook| hook == 0 || random.below(3) == 0).collect(),
             schedule: RetrySchedule::default(),
+            rate: 0,
+            rated: false,
             up: true,
             up_since: 0,
             crashes: 0,
@@ -157,6 +168,7 @@ impl World {
             ends: Vec::new(),
             writing: None,
             calls: HashMap::new(),
+            claimed: HashMap::new(),
             flying: HashSet::new(),
             begun: HashSet::new(),
             last_first: BTreeMap::new(),
@@ -232,11 +244,32 @@ impl World {
             self.at(TROUBLE + 1, Happening::Pause { hook, paused: false });
             self.at(TROUBLE + 1, Happening::Mood { hook, mood: Mood::Well });
         }
+        if self.random.below(4) == 0 {
+            self.plan_rates(hooks);
+        }
         for _ in 0..self.random.below(4) {
             let at = self.random.below(TROUBLE);
             let back = at + self.random.below(30 * SECOND);
             self.at(at, Happening::Crash);
             self.at(back, Happening::Restart);
+        }
+    }
+
+    /// Calls are limited to a rate, and far more than that is owed.
+    fn plan_rates(&mut self, hooks: usize) {
+        self.rated = true;
+        let mut at = 0;
+        for _ in 0..self.random.between(1, 4) {
+            let per_second = [0, 1, 2, 10, 100][self.random.below(5) as usize];
+            self.at(at, Happening::Rate { per_second });
+            at = self.random.below(TROUBLE);
+        }
+        for _ in 0..self.random.between(1, 3) {
+            let (hook, at) = (self.random.below(hooks as i64) as usize, self.random.below(TROUBLE));
+            for event in 0..150 {
+                let hooks = vec![hook];
+                self.at(at + event, Happening::Event { hooks, branch: 0 });
+            }
         }
     }
 
@@ -291,7 +324,7 @@ impl World {
 
     /// How long an engine that does nothing finds nothing to do; looking every few seconds of a day would take long.
     fn idle_until(&self) -> i64 {
-        let busy = self.order.is_some() || self.taken.is_some() || self.writing.is_some() || !self.calls.is_empty();
+        let busy = self.order.is_some() || self.taken.is_some() || !self.held.is_empty() || !self.calls.is_empty();
         match self.store.next() {
             Some(next) if !busy => next - 10 * SECOND,
             _ => self.now,
@@ -334,6 +367,7 @@ impl World {
                     self.scheduler.wake(self.instant());
                 }
             }
+            Happening::Rate { per_second } => self.rate = per_second,
             Happening::Crash => {
                 self.up = false;
                 self.crashes += 1;
@@ -398,6 +432,13 @@ impl World {
         if row.status != Status::Pending {
             return Err(format!("delivery {delivery} is sent twice: it has ended"));
         }
+        let claimed = self.claimed.remove(&delivery).unwrap_or(now);
+        if self.rate > 0 && now - claimed > FRESH {
+            return Err(format!(
+                "delivery {delivery} begins {} ms after its claim",
+                now - claimed
+            ));
+        }
         if self.begun.insert(delivery) {
             let last = self.last_first.insert((hook, row.branch), delivery);
             if last.is_some_and(|last| last > delivery) {
@@ -406,7 +447,7 @@ impl World {
                 ));
             }
             let since = row.created.max(self.up_since);
-            if self.always_well[hook] && now - since > PROMPT {
+            if self.always_well[hook] && !self.rated && now - since > PROMPT {
                 return Err(format!(
                     "delivery {delivery} to webhook {hook} is late by {} ms",
                     now - since
@@ -500,6 +541,10 @@ impl World {
         let Some(taken) = self.taken.take() else { return };
         let (instant, clock) = (self.instant(), self.clock());
         let due = taken.next_due.map(|due| Timestamp::from_millis(START + due));
+        let now = self.now;
+        self.claimed
+            .extend(taken.incoming.iter().map(|incoming| (incoming.delivery, now)));
+        self.scheduler.limit_rate(self.rate);
         self.held
             .extend(taken.incoming.iter().map(|incoming| incoming.delivery));
         let back = self.scheduler.claimed(taken.incoming, taken.left, due, instant, clock);

@@ -7,7 +7,9 @@ use gatehook_domain::branch::{Branch, BranchKind};
 use gatehook_domain::id::{BranchId, DeliveryId, EventId, NodeId, ProjectId, WebhookId};
 use gatehook_domain::key::ProjectKey;
 use gatehook_domain::project::{Project, Visibility};
-use gatehook_domain::setting::{VALIDATE_WEBHOOKS, WEBHOOK_PURGE_DAYS, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE};
+use gatehook_domain::setting::{
+    VALIDATE_WEBHOOKS, WEBHOOK_PURGE_DAYS, WEBHOOK_RATE, WEBHOOK_RETRIES, WEBHOOK_RETRY_SCHEDULE,
+};
 use gatehook_domain::webhook::{Delivery, DeliveryStatus, EventKind, Webhook};
 use gatehook_store::delivery::{Claim, DeliveryFilter, Holder};
 use gatehook_store::testing::{TestStore, open_sqlite};
@@ -21,6 +23,7 @@ use gatehook_webhooks::{
 use secrecy::SecretString;
 use tempfile::TempDir;
 
+use crate::limits::seconds_pass;
 use crate::logs;
 use crate::receiver::{Answer, Received, Receiver};
 
@@ -678,4 +681,49 @@ async fn what_ended_is_sent_again_under_its_id_on_demand() {
     let delivered = house.settled().await.remove(0);
     engine.stop().await;
     assert_eq!((delivered.status, delivered.attempts), (DeliveryStatus::Delivered, 2));
+}
+
+#[tokio::test]
+async fn of_a_webhook_with_a_rate_little_is_on_its_way_when_it_is_paused() {
+    let house = House::new().await;
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await;
+    let hook = house.add_webhook("a", receiver.url("/"), false).await;
+    let engine = house.engine();
+    // It has answered so many quickly that it would be given far more at once.
+    for _ in 0..60 {
+        house.happen("before").await;
+    }
+    engine.wake();
+    house.settled().await;
+    house.set(WEBHOOK_RATE, "1").await;
+    for _ in 0..20 {
+        house.happen("rated").await;
+    }
+    engine.wake();
+    receiver.wait_for(61).await;
+    let id = hook.clone();
+    house.store().write(move |tx| webhook::pause(tx, &id)).await.unwrap();
+    let before = receiver.received().len();
+    engine.wake();
+    for _ in 0..20 {
+        seconds_pass(1).await;
+        for _ in 0..3 {
+            house.deliveries().await;
+        }
+    }
+    let after = receiver.received().len();
+    assert!((before..=before + 5).contains(&after), "{before} {after}");
+
+    house
+        .store()
+        .write(move |tx| {
+            setting::reset(tx, WEBHOOK_RATE, None)?;
+            webhook::resume(tx, &hook)
+        })
+        .await
+        .unwrap();
+    engine.wake();
+    house.settled().await;
+    engine.stop().await;
+    assert_eq!(receiver.received().len(), 80, "each once");
 }
