@@ -160,7 +160,7 @@ pub(crate) static DEFINITIONS: &[Definition] = &[
         name: "Webhook calls in a second",
         category: Category::General,
         description: "How many calls to one webhook begin in a second at most; the others wait. 0 is no limit.",
-        form: Form::Number,
+        form: Form::Whole(0, 10_000),
         default: Some("0"),
     },
     Definition {

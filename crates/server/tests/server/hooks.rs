@@ -270,6 +270,22 @@ async fn a_webhook_that_checks_no_certificate_is_named_where_people_look() {
 }
 
 #[tokio::test]
+async fn a_rate_that_would_be_none_is_refused() {
+    let server = TestServer::start().await;
+    let set = async |value: &str| {
+        let form = [("key", "gatehook.webhooks.maxPerSecond"), ("value", value)];
+        server.post("api/settings/set", &form, &As::Admin).await
+    };
+    for value in ["0.5", "-1", "10001", "many"] {
+        let expected = format!("'{value}' is not a whole number from 0 to 10000");
+        assert_eq!(set(value).await.errors(), expected);
+    }
+    for value in ["0", "1", "10000"] {
+        assert_eq!(set(value).await.status, 204, "{value}");
+    }
+}
+
+#[tokio::test]
 async fn an_administrator_allows_more_webhooks() {
     let server = TestServer::start().await;
     project(&server).await;
