@@ -31,11 +31,13 @@ use tower_service::Service as _;
 use super::connect::{Connector, Stream};
 use super::parts::{Flushing, Tasks};
 use crate::cause::Cause;
-use crate::lanes::FLIGHTS;
+use crate::lanes::{CALLS, FLIGHTS};
 
 /// Connections kept open to one receiver between calls, and how long.
 const IDLE_CONNECTIONS: usize = FLIGHTS;
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
+/// Connections of HTTP/1.1 kept open to all receivers together: each is an open file and some memory.
+const IDLE_IN_ALL: usize = 2 * CALLS;
 /// The most that is read of the head of an answer, in bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
 /// How long what is left of a request may take to leave when its answer came before.
@@ -60,18 +62,18 @@ struct Shared {
     idle: Mutex<Idle>,
 }
 
-#[derive(Default)]
-struct Idle {
-    by_origin: HashMap<Origin, Kept>,
+struct Idle<L = Box<Line>> {
+    by_origin: HashMap<Origin, Kept<L>>,
+    /// How many connections of HTTP/1.1 they are.
+    lines: usize,
     /// Whether something sees to it that what is idle for long is closed.
     swept: bool,
 }
 
 /// The connections to one receiver that could carry a call.
-#[derive(Default)]
-struct Kept {
+struct Kept<L> {
     /// Those of HTTP/1.1, the one that was used last at the end.
-    lines: VecDeque<(Box<Line>, Instant)>,
+    lines: VecDeque<(L, Instant)>,
     /// That of HTTP/2, and when it was used last.
     shared: Option<(Channel, Instant)>,
 }
@@ -280,7 +282,7 @@ impl Pool {
             *used = Instant::now();
             return Some(Taken::Shared(shared.clone()));
         }
-        kept.lines.pop_back().map(|(line, _)| Taken::Line(line))
+        idle.take(origin).map(Taken::Line)
     }
 
     /// Keeps a connection that is ready for the next call.
@@ -289,9 +291,7 @@ impl Pool {
             return;
         }
         let mut idle = self.idle();
-        let lines = &mut idle.by_origin.entry(origin).or_default().lines;
-        if lines.len() < IDLE_CONNECTIONS {
-            lines.push_back((line, Instant::now()));
+        if idle.keep(origin, line, Instant::now()) {
             self.is_swept(idle);
         }
     }
@@ -348,9 +348,49 @@ async fn sweep(pool: Weak<Shared>) {
     }
 }
 
-impl Idle {
+impl<L> Default for Idle<L> {
+    fn default() -> Self {
+        Self {
+            by_origin: HashMap::new(),
+            lines: 0,
+            swept: false,
+        }
+    }
+}
+
+impl<L> Default for Kept<L> {
+    fn default() -> Self {
+        Self {
+            lines: VecDeque::new(),
+            shared: None,
+        }
+    }
+}
+
+impl<L> Idle<L> {
+    /// Keeps a connection of HTTP/1.1, unless its receiver has enough of them or there are enough in all.
+    fn keep(&mut self, origin: Origin, line: L, now: Instant) -> bool {
+        if self.lines >= IDLE_IN_ALL {
+            return false;
+        }
+        let lines = &mut self.by_origin.entry(origin).or_default().lines;
+        if lines.len() >= IDLE_CONNECTIONS {
+            return false;
+        }
+        lines.push_back((line, now));
+        self.lines += 1;
+        true
+    }
+
+    /// Takes the connection of HTTP/1.1 that was used last.
+    fn take(&mut self, origin: &Origin) -> Option<L> {
+        let (line, _) = self.by_origin.get_mut(origin)?.lines.pop_back()?;
+        self.lines -= 1;
+        Some(line)
+    }
+
     /// Takes out what was used last longer ago than is kept; tells whether nothing is left, and then nothing sweeps on.
-    fn sweep(&mut self, now: Instant) -> (Vec<Kept>, bool) {
+    fn sweep(&mut self, now: Instant) -> (Vec<Kept<L>>, bool) {
         let is_old = |used: Instant| now.duration_since(used) >= IDLE_LIMIT;
         let mut closed = Vec::new();
         self.by_origin.retain(|_, kept| {
@@ -361,6 +401,7 @@ impl Idle {
             });
             !kept.lines.is_empty() || kept.shared.is_some()
         });
+        self.lines -= closed.iter().map(|kept| kept.lines.len()).sum::<usize>();
         self.swept = !self.by_origin.is_empty();
         (closed, !self.swept)
     }
@@ -502,5 +543,49 @@ fn address(request: &mut Request<Body>, forwards: bool) {
         if let Ok(target) = Uri::from_parts(parts) {
             *request.uri_mut() = target;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receiver(number: usize) -> Origin {
+        (Scheme::HTTP, format!("r{number}.example").parse().unwrap())
+    }
+
+    #[test]
+    fn only_so_many_connections_are_kept_for_a_receiver_and_for_all_together() {
+        let now = Instant::now();
+        let mut idle = Idle::default();
+        for line in 0..IDLE_CONNECTIONS {
+            assert!(idle.keep(receiver(0), line, now));
+        }
+        assert!(!idle.keep(receiver(0), 99, now), "enough for one");
+        for number in IDLE_CONNECTIONS..IDLE_IN_ALL {
+            assert!(idle.keep(receiver(number), number, now));
+        }
+        assert!(!idle.keep(receiver(IDLE_IN_ALL), 99, now), "enough in all");
+        assert_eq!(idle.take(&receiver(0)), Some(IDLE_CONNECTIONS - 1), "the one used last");
+        assert!(idle.keep(receiver(IDLE_IN_ALL), 99, now), "there is room again");
+        assert_eq!(idle.take(&receiver(IDLE_IN_ALL + 1)), None);
+
+        let later = now + IDLE_LIMIT;
+        assert_eq!(idle.take(&receiver(1_000)), Some(1_000));
+        assert!(idle.keep(receiver(1_000), 1_000, later));
+        let (closed, is_empty) = idle.sweep(later);
+        assert_eq!(
+            closed.iter().map(|kept| kept.lines.len()).sum::<usize>(),
+            IDLE_IN_ALL - 1
+        );
+        assert!(!is_empty);
+        assert_eq!(idle.lines, 1);
+        for number in 0..IDLE_IN_ALL - 1 {
+            assert!(
+                idle.keep(receiver(10_000 + number), number, later),
+                "what is closed takes no room"
+            );
+        }
+        assert!(!idle.keep(receiver(0), 0, later));
     }
 }
