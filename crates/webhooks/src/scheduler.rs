@@ -325,4 +325,57 @@ mod tests {
         scheduler.claimed(Vec::new(), false, None, now, clock);
         assert_eq!(scheduler.sleeps_until(now), now + second);
     }
+
+    #[test]
+    fn at_most_half_of_what_is_held_may_be_no_first_attempts() {
+        let (now, clock) = (Instant::now(), Timestamp::from_millis(0));
+        let mut scheduler: Scheduler<usize, u8, ()> = Scheduler::new(now);
+        let order = scheduler.order(now, clock).unwrap();
+        assert_eq!((order.limit, order.again), (HELD, HELD / 2));
+        let again = (0..100).map(|key| Incoming {
+            key,
+            failures: 0,
+            thread: None,
+            delivery: (),
+        });
+        let first = (100..130).map(|key| Incoming {
+            key,
+            failures: 0,
+            thread: Some(1),
+            delivery: (),
+        });
+        scheduler.claimed(again.chain(first).collect(), false, None, now, clock);
+        scheduler.wake(now);
+        let order = scheduler.order(now, clock).unwrap();
+        assert_eq!((order.limit, order.again), (HELD - 130, HELD / 2 - 100));
+        scheduler.claimed(Vec::new(), false, None, now, clock);
+
+        assert_eq!(scheduler.begin(now).len(), 130);
+        scheduler.ended(&0, None, Pace::Quick, (now, clock), 0);
+        scheduler.written(now);
+        scheduler.wake(now);
+        let order = scheduler.order(now, clock).unwrap();
+        assert_eq!((order.limit, order.again), (HELD - 129, HELD / 2 - 99));
+    }
+
+    #[test]
+    fn webhooks_in_trouble_get_an_eighth_of_what_is_held_together() {
+        let (now, clock) = (Instant::now(), Timestamp::from_millis(0));
+        let mut scheduler: Scheduler<usize, u8, ()> = Scheduler::new(now);
+        let order = scheduler.order(now, clock).unwrap();
+        let given: usize = (0..HELD).map(|key| order.rooms.of(&key, 100)).sum();
+        assert_eq!(given, HELD / 8);
+        assert!(order.rooms.of(&HELD, 0) > 0, "those that are well are not held up");
+    }
+
+    #[test]
+    fn nothing_more_is_claimed_while_what_is_held_is_too_large() {
+        let (now, clock) = (Instant::now(), Timestamp::from_millis(0));
+        let mut scheduler: Scheduler<usize, u8, ()> = Scheduler::new(now);
+        scheduler.is_heavy(true);
+        assert!(scheduler.order(now, clock).is_none());
+        assert_eq!(scheduler.sleeps_until(now), now + LONGEST_SLEEP);
+        scheduler.is_heavy(false);
+        assert!(scheduler.order(now, clock).is_some());
+    }
 }

@@ -107,6 +107,15 @@ mod tests {
     }
 
     #[test]
+    fn without_a_setting_there_are_ten_attempts_within_about_a_day() {
+        let pauses: Vec<u64> = (1..=10)
+            .map_while(|attempt| RetrySchedule::default().after(attempt))
+            .map(|pause| pause.as_secs())
+            .collect();
+        assert_eq!(pauses, [5, 30, 120, 600, 1_800, 3_600, 10_800, 21_600, 43_200]);
+    }
+
+    #[test]
     fn an_attempt_is_followed_by_its_pause_and_the_last_one_by_none() {
         let schedule = RetrySchedule::parse(" 1s , 2m,1d").unwrap();
         let seconds = |attempt| schedule.after(attempt).map(|pause| pause.as_secs());

@@ -54,6 +54,15 @@ async fn it_breaks_connections_off_when_it_is_told_to() {
 }
 
 #[tokio::test]
+async fn it_waits_before_it_answers_when_it_is_told_to() {
+    let listener = Listener::start(&["--delay", "300", "--status", "202"]);
+    let begun = std::time::Instant::now();
+    assert_eq!(post(&listener.url).send().await.unwrap().status(), 202);
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(300));
+    assert_eq!(listener.next().await.unwrap()["status"], 202);
+}
+
+#[tokio::test]
 async fn it_sends_callers_elsewhere() {
     let listener = Listener::start(&["--redirect", "http://127.0.0.1:1/x"]);
     let answer = post(&listener.url).send().await.unwrap();

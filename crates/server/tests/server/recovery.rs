@@ -7,6 +7,7 @@ use gatehook_store::delivery::Outcome;
 use serde_json::{Value, json};
 
 use crate::calls::{begin, call, owe};
+use crate::hostile::Log;
 use crate::support::{As, TestServer};
 
 /// A project `p` with a webhook; answers the webhook's key.
@@ -405,4 +406,58 @@ async fn numbers_for_prometheus_can_be_read_by_it() {
     ] {
         assert!(reply.text.lines().any(|one| one == line), "{line}:\n{}", reply.text);
     }
+}
+
+#[tokio::test]
+async fn pages_say_which_webhooks_have_failed_for_an_hour() {
+    let server = TestServer::start().await;
+    let own = with_a_webhook(&server).await;
+    let form = [("name", "ops"), ("url", "https://ops.example/")];
+    let made = server.did("api/webhooks/create", &form).await;
+    let global = made.json()["webhook"]["key"].as_str().unwrap().to_owned();
+    owe(&server, &own).await;
+    owe(&server, &global).await;
+    let later = server.test.store.ambient().now().plus(Duration::from_hours(3));
+    assert_eq!(call(&server, 500, Outcome::RetryAt(later)).await, 2);
+    let text = async |page: &str| server.get(page, &As::Admin).await.text;
+    let (fails, banner) = (
+        "fails since 2026-01-31 10:34 UTC (1 call in a row)",
+        "have failed for an hour or longer",
+    );
+    for page in ["admin/webhooks", "project/webhooks?id=p"] {
+        assert!(text(page).await.contains(fails), "{page}: {}", text(page).await);
+    }
+    server.test.clock.advance(Duration::from_mins(59));
+    assert!(!text("dashboard?id=p").await.contains(banner));
+    server.test.clock.advance(Duration::from_mins(1));
+    let dashboard = text("dashboard?id=p").await;
+    assert!(
+        dashboard.contains(&format!("a webhook of this project {banner}")),
+        "{dashboard}"
+    );
+}
+
+#[tokio::test]
+async fn the_log_says_how_many_calls_a_deleted_webhook_was_owed() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    // While there is only one subscriber, what a thread without it comes to first is switched off for all.
+    let _other = tracing::Dispatch::new(tracing_subscriber::registry());
+    let server = TestServer::start().await;
+    let key = with_a_webhook(&server).await;
+    for _ in 0..3 {
+        owe(&server, &key).await;
+    }
+    server.did("api/webhooks/delete", &[("webhook", &key)]).await;
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.contains("a webhook was deleted"))
+        .unwrap();
+    assert!(line.contains("owed=3") && line.contains(&key), "{line}");
 }

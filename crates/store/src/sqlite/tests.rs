@@ -47,6 +47,47 @@ fn names(connection: &Connection) -> String {
 }
 
 #[test]
+fn what_was_committed_outlives_a_loss_of_power() {
+    let (_dir, own, _other, _shared) = opened();
+    let synchronous: i64 = own.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+    let journal: String = own.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+    assert_eq!(
+        (synchronous, journal.as_str()),
+        (2, "wal"),
+        "2 is FULL: a flush per commit"
+    );
+}
+
+#[test]
+fn a_disk_that_is_full_is_told_apart_and_what_is_there_stays() {
+    let (_dir, own, other, shared) = opened();
+    let mut worker = Worker::new(&own, &shared);
+    let (first, told) = inserting("first");
+    worker.run_together(vec![first]);
+    assert!(told.blocking_recv().unwrap().is_ok());
+
+    let pages: i64 = own.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    own.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+        .unwrap();
+    let (large, told) = job(|tx| {
+        tx.execute(
+            "INSERT INTO thing (name) VALUES ($1)",
+            &crate::params!["x".repeat(100_000)],
+        )
+        .map(drop)
+    });
+    worker.run_together(vec![large]);
+    let told = told.blocking_recv().unwrap();
+    assert!(matches!(told, Err(StoreError::Full { .. })), "{told:?}");
+
+    own.query_row("PRAGMA max_page_count = 100000", [], |_| Ok(())).unwrap();
+    let (second, told) = inserting("second");
+    worker.run_together(vec![second]);
+    assert!(told.blocking_recv().unwrap().is_ok());
+    assert_eq!(names(&other), "first second");
+}
+
+#[test]
 fn a_database_that_others_have_locked_is_busy_and_nothing_else() {
     let (_dir, own, other, shared) = opened();
     let mut worker = Worker::new(&own, &shared);

@@ -1,7 +1,7 @@
 //! Connections that do not come about, made by what Linux does when a listener's queue is full.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,11 @@ use crate::sender::{call, clocked, outcome, sender_with};
 
 /// A listener that takes no more connections: the system drops what asks for one. What fills its queue is kept with it.
 async fn full(address: SocketAddr) -> (TcpListener, Vec<JoinHandle<io::Result<TcpStream>>>) {
-    let socket = TcpSocket::new_v4().unwrap();
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4().unwrap()
+    } else {
+        TcpSocket::new_v6().unwrap()
+    };
     socket.bind(address).unwrap();
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
@@ -75,5 +79,29 @@ async fn an_address_that_never_answers_leaves_time_for_the_next_one() {
     }
     assert!(receiver.received().is_empty());
     seconds_pass(5).await;
+    assert_eq!(outcome(&calling.await.unwrap()), "200");
+}
+
+#[tokio::test]
+async fn a_receiver_that_cannot_be_reached_over_ipv6_is_called_over_ipv4_a_moment_later() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        // This machine has no IPv6.
+        return;
+    }
+    let receiver = Receiver::start(vec![Answer::Status(200)]).await;
+    let port = receiver.address.port();
+    let (silent, _waiting) = full(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port)).await;
+    let asked = Arc::new(Notify::new());
+    let addresses = vec![silent.local_addr().unwrap().ip(), receiver.address.ip()];
+    let guard = Guard::over(Arc::new(Addresses(addresses, Arc::clone(&asked))), &clocked().1);
+    let calling = tokio::spawn(async move {
+        let call = call(&format!("http://both.example:{port}/"));
+        sender_with(guard, TIME_LIMIT).send(&call, false).await
+    });
+    asked.notified().await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    seconds_pass(1).await;
     assert_eq!(outcome(&calling.await.unwrap()), "200");
 }

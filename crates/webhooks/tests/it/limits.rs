@@ -10,7 +10,7 @@ use gatehook_webhooks::sender::{Sender, SenderConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio::time::{advance, pause, resume};
+use tokio::time::{Instant, advance, pause, resume};
 
 use crate::sender::{BODY, call, clocked, outcome};
 
@@ -93,4 +93,40 @@ async fn the_time_of_a_call_is_that_of_both_its_parts() {
     let attempt = receiver.calling.await.unwrap();
     assert_eq!((outcome(&attempt).as_str(), attempt.at), ("200", begun));
     assert!((5_000..10_000).contains(&attempt.duration_ms), "{attempt:?}");
+}
+
+#[tokio::test]
+async fn an_answer_counts_whose_body_comes_byte_by_byte_and_is_not_awaited_for_long() {
+    let receiver = Waiting::called().await;
+    let mut stream = receiver.take().await;
+    stream
+        .write_all(b"HTTP/1.1 200 X\r\ncontent-length: 1000\r\n\r\n")
+        .await
+        .unwrap();
+    let dripping = tokio::spawn(async move {
+        while stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let begun = Instant::now();
+    pause();
+    let attempt = receiver.calling.await.unwrap();
+    let took = begun.elapsed();
+    assert_eq!(outcome(&attempt), "200");
+    assert!(took < Duration::from_secs(5), "the whole body takes 100 s: {took:?}");
+    dripping.abort();
+}
+
+#[tokio::test]
+async fn of_a_body_that_does_not_end_little_is_read() {
+    let receiver = Waiting::called().await;
+    let mut stream = receiver.take().await;
+    stream.write_all(b"HTTP/1.1 200 X\r\n\r\n").await.unwrap();
+    let mut written = 0;
+    while let Ok(count) = stream.write(&[b'x'; 8192]).await {
+        written += count;
+        // Besides what is read there is what the system holds on both sides.
+        assert!(written < 8 << 20, "{written}");
+    }
+    assert_eq!(outcome(&receiver.calling.await.unwrap()), "200");
 }

@@ -50,6 +50,7 @@ pub(crate) struct TlsReceiver {
     pub(crate) address: SocketAddr,
     received: Arc<Mutex<Vec<Arrived>>>,
     connections: Arc<Mutex<usize>>,
+    serving: Arc<Mutex<Vec<tokio::task::JoinHandle<()>>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -79,14 +80,15 @@ impl TlsReceiver {
         let address = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(Mutex::new(0));
-        let (log, count) = (received.clone(), connections.clone());
+        let serving = Arc::new(Mutex::new(Vec::new()));
+        let (log, count, served) = (received.clone(), connections.clone(), serving.clone());
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (acceptor, log, count, answering) =
                     (acceptor.clone(), log.clone(), count.clone(), answering.clone());
-                tokio::spawn(async move {
+                let connection = tokio::spawn(async move {
                     let mut first = [0];
                     let _ = stream.peek(&mut first).await;
                     let scheme = if first == TLS_BEGINS { "https" } else { "http" };
@@ -118,13 +120,24 @@ impl TlsReceiver {
                             .await;
                     }
                 });
+                served.lock().unwrap().push(connection);
             }
         });
         Self {
             address,
             received,
             connections,
+            serving,
             task,
+        }
+    }
+
+    /// Drops every connection there is.
+    async fn hangs_up(&self) {
+        let serving = std::mem::take(&mut *self.serving.lock().unwrap());
+        for connection in serving {
+            connection.abort();
+            let _ = connection.await;
         }
     }
 
@@ -260,6 +273,21 @@ async fn a_call_goes_over_http2_where_the_receiver_offers_it() {
         assert_eq!(received[0].body, BODY);
         assert_eq!(received[0].headers["x-gatehook-delivery"], "delivery-1");
         assert_eq!(receiver.connections(), 1, "the connection is used again");
+    }
+}
+
+#[tokio::test]
+async fn a_call_arrives_once_though_the_receiver_dropped_its_http2_connection_meanwhile() {
+    let authority = Authority::new();
+    let receiver = TlsReceiver::start(authority.server("hooks.example")).await;
+    let sender = sender(trusting(&authority));
+    for calls in 1..=3 {
+        let call = call(&receiver.url("hooks.example"));
+        assert_eq!(outcome(&sender.send(&call, false).await), "200");
+        let received = receiver.received();
+        assert!(received.iter().all(|call| call.version == Version::HTTP_2));
+        assert_eq!((received.len(), receiver.connections()), (calls, calls));
+        receiver.hangs_up().await;
     }
 }
 

@@ -8,6 +8,7 @@ use gatehook_webhooks::ServerUrl;
 use gatehook_webhooks::watch::announce;
 
 use crate::engine::House;
+use crate::limits::seconds_pass;
 use crate::receiver::{Answer, Receiver};
 
 impl House {
@@ -97,4 +98,34 @@ async fn a_webhook_that_fails_for_long_is_told_once_to_those_who_ask_and_so_is_i
             .all(|(kind, _)| *kind == EventKind::GateChanged),
         "nobody is told about themselves"
     );
+}
+
+#[tokio::test]
+async fn the_engine_itself_tells_that_a_webhook_fails_for_long() {
+    let house = House::new().await;
+    let (dead, ops) = tokio::join!(
+        Receiver::start(vec![Answer::Status(503)]),
+        Receiver::start(vec![Answer::Status(200)])
+    );
+    let ci = house.add_webhook("ci", dead.url("/"), false).await;
+    let told = house.add_webhook("ops", ops.url("/"), true).await;
+    house.asks_for(&told, &[EventKind::WebhookFailing]).await;
+    let engine = house.engine();
+    house.happen("unheard").await;
+    engine.wake();
+    while house.webhook(&ci).await.failures == 0 {
+        tokio::task::yield_now().await;
+    }
+    house.opened.clock.advance(LONG_FAILURE);
+    // It looks every minute; the retries that are due meanwhile fail as well.
+    for _ in 0..3 {
+        seconds_pass(61).await;
+        for _ in 0..3 {
+            house.deliveries().await;
+        }
+    }
+    let received = ops.wait_for(1).await;
+    engine.stop().await;
+    assert_eq!(received[0].headers["x-gatehook-event"], "webhook.failing");
+    assert_eq!(received.len(), 1, "once");
 }
