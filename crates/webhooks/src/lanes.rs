@@ -34,6 +34,9 @@ const WIDEST_WINDOW: usize = 512;
 /// Where a rate is set, a destination holds no more than goes out in this time. What waits here goes out as its webhook was
 /// when it was claimed, even if that was paused or changed since, and a lease that ran out meanwhile would have it sent twice.
 const RATED_AHEAD: Duration = Duration::from_secs(5);
+/// What has waited in a lane for so long shows that it holds too much: those of one branch go out one after the other. Well within
+/// a lease, after which another node would send them, too.
+const LATE: Duration = Duration::from_secs(10);
 /// How far ahead of its rate a destination's calls may be: timers are no finer than this.
 const AHEAD: Duration = Duration::from_millis(10);
 /// Lanes that are remembered. Those of idle destinations are forgotten when there are more.
@@ -88,6 +91,7 @@ struct Lane<N, T> {
 struct Waiting<N, T> {
     /// How many were pushed before, so that lanes that begin together keep that order.
     order: u64,
+    since: Timestamp,
     thread: Option<N>,
     delivery: T,
 }
@@ -240,6 +244,12 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
         }
     }
 
+    /// Whether the one that has waited longest has waited too long.
+    fn is_late(&self, now: Timestamp) -> bool {
+        let oldest = self.waiting.front();
+        oldest.is_some_and(|waiting| now.since(waiting.since) > LATE)
+    }
+
     fn heed(&mut self, pace: Pace, now: Timestamp, random: u64) {
         match pace {
             Pace::Quick => {
@@ -248,6 +258,8 @@ impl<N: Eq + Hash + Clone, T> Lane<N, T> {
                 self.slow = false;
                 self.window = if closes {
                     FIRST_WINDOW
+                } else if self.is_late(now) {
+                    (self.window / 2).max(FIRST_WINDOW)
                 } else {
                     (self.window + 1).min(WIDEST_WINDOW)
                 };
@@ -361,6 +373,7 @@ impl<K: Eq + Hash + Clone, N: Eq + Hash + Clone, T> Lanes<K, N, T> {
         self.held_again += usize::from(thread.is_none());
         lane.waiting.push_back(Waiting {
             order: self.pushed,
+            since: now,
             thread,
             delivery,
         });
@@ -656,6 +669,34 @@ mod tests {
         lanes.returned(&"a");
         lanes.claim(CLOCK);
         assert_eq!(lanes.push(&"a", 0, Some(1), 3, CLOCK), Ok(()));
+    }
+
+    #[test]
+    fn a_branch_whose_calls_wait_for_long_gives_the_rest_back() {
+        let mut lanes: Lanes<&str, u8, u32> = Lanes::new(9);
+        let now = Instant::now();
+        for round in 0..200 {
+            lanes.push(&"a", 0, None, round, CLOCK).unwrap();
+            lanes.begin(now);
+            lanes.ended(&"a", None, Pace::Quick, CLOCK, 0);
+        }
+        for delivery in 0..100 {
+            lanes.push(&"a", 0, Some(1), delivery, CLOCK).unwrap();
+        }
+        let mut back = Vec::new();
+        let mut later = |millis: i64, sent: u32| {
+            let begun = lanes.begin(now + Duration::from_millis(millis as u64));
+            assert_eq!(begun.iter().map(|one| one.delivery).collect::<Vec<_>>(), [sent]);
+            let clock = Timestamp::from_millis(CLOCK.as_millis() + millis);
+            back.extend(lanes.ended(&"a", Some(&1), Pace::Quick, clock, 0));
+            back.len()
+        };
+        assert_eq!(later(10_000, 0), 0);
+        let given: Vec<usize> = (1..7).map(|sent| later(10_001, sent)).collect();
+        assert!(given.is_sorted() && given[5] > 80, "{given:?}");
+        back.sort_unstable();
+        assert_eq!(back.last(), Some(&99), "the newest go first");
+        assert!(lanes.held() <= FIRST_WINDOW, "{}", lanes.held());
     }
 
     #[test]
