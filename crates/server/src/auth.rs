@@ -218,7 +218,23 @@ async fn by_password(state: &AppState, login: String, password: SecretString) ->
     }
 }
 
+/// The user of this login. They are not read again while no user and no token has changed.
 async fn user_of(state: &AppState, login: String) -> Result<Option<User>, ApiError> {
+    let Some(revision) = state.store.credentials_revision() else {
+        return read_user(state, login).await;
+    };
+    let users = &state.gatekeeper.users;
+    if let Some(known) = users.get(&login, revision) {
+        return Ok(Some(known));
+    }
+    let found = read_user(state, login.clone()).await?;
+    if let Some(found) = &found {
+        users.keep(login, revision, found.clone());
+    }
+    Ok(found)
+}
+
+async fn read_user(state: &AppState, login: String) -> Result<Option<User>, ApiError> {
     state
         .store
         .read(move |tx| users::by_login(tx, &login).map_err(ApiError::from))
@@ -272,43 +288,53 @@ pub(crate) struct Gatekeeper {
     slots: Semaphore,
     right: Mutex<BTreeMap<[u8; 32], Timestamp>>,
     wrong: Mutex<BTreeMap<String, (u32, Timestamp)>>,
-    tokens: Tokens,
+    /// Tokens with their owners, by the hashes of the tokens.
+    tokens: Remembered<(UserToken, User)>,
+    /// Users by their logins.
+    users: Remembered<User>,
 }
 
-/// Tokens with their owners, by the hashes of the tokens, as they are at one revision of all users and tokens.
-#[derive(Default)]
-struct Tokens(Mutex<KnownTokens>);
+/// What was read of users and tokens, as it is at one revision of all of them.
+struct Remembered<V>(Mutex<AtRevision<V>>);
 
-#[derive(Default)]
-struct KnownTokens {
+struct AtRevision<V> {
     revision: u64,
-    by_hash: BTreeMap<String, (UserToken, User)>,
+    known: BTreeMap<String, V>,
 }
 
-impl Tokens {
-    fn get(&self, hash: &str, revision: u64) -> Option<(UserToken, User)> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.revision == revision {
-            known.by_hash.get(hash).cloned()
+impl<V> Default for Remembered<V> {
+    fn default() -> Self {
+        Self(Mutex::new(AtRevision {
+            revision: 0,
+            known: BTreeMap::new(),
+        }))
+    }
+}
+
+impl<V: Clone> Remembered<V> {
+    fn get(&self, key: &str, revision: u64) -> Option<V> {
+        let at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if at.revision == revision {
+            at.known.get(key).cloned()
         } else {
             None
         }
     }
 
     /// Keeps what was read after the revision was taken.
-    fn keep(&self, hash: String, revision: u64, found: (UserToken, User)) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn keep(&self, key: String, revision: u64, found: V) {
+        let mut at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // What a slow reader found at an older revision says nothing about now.
-        if known.revision > revision {
+        if at.revision > revision {
             return;
         }
-        if known.revision < revision || known.by_hash.len() >= REMEMBERED {
-            *known = KnownTokens {
+        if at.revision < revision || at.known.len() >= REMEMBERED {
+            *at = AtRevision {
                 revision,
-                by_hash: BTreeMap::new(),
+                known: BTreeMap::new(),
             };
         }
-        known.by_hash.insert(hash, found);
+        at.known.insert(key, found);
     }
 }
 
@@ -325,7 +351,8 @@ impl Gatekeeper {
             slots: Semaphore::new(VERIFICATIONS_AT_ONCE),
             right: Mutex::default(),
             wrong: Mutex::default(),
-            tokens: Tokens::default(),
+            tokens: Remembered::default(),
+            users: Remembered::default(),
         }
     }
 

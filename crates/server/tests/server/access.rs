@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use gatehook_store::user;
+
 use crate::support::{ADMIN_TOKEN, As, PASSWORD, TestServer};
 
 fn basic(login: &str, password: &str) -> As {
@@ -151,6 +153,28 @@ async fn a_token_ends_on_its_day_and_when_it_is_revoked() {
     assert_eq!(server.get("api/system/ping", &token).await.status, 200);
     server.did("api/user_tokens/revoke", &[("name", "long")]).await;
     assert_eq!(server.get("api/system/ping", &token).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_user_who_may_no_longer_log_in_is_refused_at_once_however_they_do() {
+    let server = TestServer::start().await;
+    let token = As::Bearer(ADMIN_TOKEN.to_owned());
+    let ways = [&As::Admin, &token];
+    for _ in 0..2 {
+        for way in ways {
+            assert_eq!(server.get("api/system/ping", way).await.status, 200);
+        }
+    }
+    for (active, status) in [(false, 401), (true, 200)] {
+        let set = server.test.store.write(move |tx| {
+            let admin = user::by_login(tx, "admin")?.unwrap();
+            user::set_active(tx, &admin.id, active)
+        });
+        assert!(set.await.unwrap());
+        for way in ways {
+            assert_eq!(server.get("api/system/ping", way).await.status, status, "{active}");
+        }
+    }
 }
 
 #[tokio::test]
