@@ -1,5 +1,7 @@
 //! Finds out who calls: HTTP Basic with a password or a token, or a Bearer token.
 
+mod remembered;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +22,7 @@ use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::settings;
 use crate::state::AppState;
+use remembered::Remembered;
 
 /// The login of the administrator that the first start makes.
 pub(crate) const ADMIN: &str = "admin";
@@ -27,7 +30,7 @@ pub(crate) const ADMIN: &str = "admin";
 const VERIFICATIONS_AT_ONCE: usize = 2;
 /// How long a password that was right need not be hashed again.
 const REMEMBERED_FOR: Duration = Duration::from_mins(1);
-/// How many right passwords, and how many logins with wrong ones, are remembered.
+/// How many right passwords, how many logins with wrong ones, how many tokens and how many users are remembered.
 const REMEMBERED: usize = 1000;
 /// After so many wrong passwords in a row a login is refused for a while.
 const ATTEMPTS: u32 = 10;
@@ -133,12 +136,17 @@ pub(crate) async fn is_forced(state: &AppState) -> Result<bool, ApiError> {
 async fn by_token(state: &AppState, text: &SecretString) -> Result<Known, ApiError> {
     let hash = token_hash(text);
     if state.gatekeeper.is_admin_token(&hash) {
-        let admin = user_of(state, ADMIN.to_owned()).await?.filter(|user| user.active);
+        let admin = user_of(state, ADMIN).await?.filter(|user| user.active);
         return admin
             .map(|user| Known::of(Caller::user(user, None), None))
             .ok_or(ApiError::BadCredentials);
     }
-    let Some((token, user)) = token_of(state, hash).await? else {
+    let Some((token, user)) = state
+        .gatekeeper
+        .tokens
+        .or_read(&state.store, hash, users::token_by_hash)
+        .await?
+    else {
         return Err(ApiError::BadCredentials);
     };
     let now = state.ambient().now();
@@ -158,34 +166,11 @@ async fn by_token(state: &AppState, text: &SecretString) -> Result<Known, ApiErr
     ))
 }
 
-/// The token of this hash and its owner. They are not read again while no user and no token has changed.
-async fn token_of(state: &AppState, hash: String) -> Result<Option<(UserToken, User)>, ApiError> {
-    let Some(revision) = state.store.credentials_revision() else {
-        return read_token(state, hash).await;
-    };
-    let tokens = &state.gatekeeper.tokens;
-    if let Some(known) = tokens.get(&hash, revision) {
-        return Ok(Some(known));
-    }
-    let found = read_token(state, hash.clone()).await?;
-    if let Some(found) = &found {
-        tokens.keep(hash, revision, found.clone());
-    }
-    Ok(found)
-}
-
-async fn read_token(state: &AppState, hash: String) -> Result<Option<(UserToken, User)>, ApiError> {
-    state
-        .store
-        .read(move |tx| users::token_by_hash(tx, &hash).map_err(ApiError::from))
-        .await
-}
-
 async fn by_password(state: &AppState, login: String, password: SecretString) -> Result<Known, ApiError> {
     if login.chars().count() > MAX_LOGIN_LENGTH {
         return Err(ApiError::BadCredentials);
     }
-    let user = user_of(state, login.clone()).await?.filter(|user| user.active);
+    let user = user_of(state, &login).await?.filter(|user| user.active);
     let keeper = &state.gatekeeper;
     let now = state.ambient().now();
     let kept = user.as_ref().and_then(|user| user.password_hash.clone());
@@ -218,27 +203,9 @@ async fn by_password(state: &AppState, login: String, password: SecretString) ->
     }
 }
 
-/// The user of this login. They are not read again while no user and no token has changed.
-async fn user_of(state: &AppState, login: String) -> Result<Option<User>, ApiError> {
-    let Some(revision) = state.store.credentials_revision() else {
-        return read_user(state, login).await;
-    };
+async fn user_of(state: &AppState, login: &str) -> Result<Option<User>, ApiError> {
     let users = &state.gatekeeper.users;
-    if let Some(known) = users.get(&login, revision) {
-        return Ok(Some(known));
-    }
-    let found = read_user(state, login.clone()).await?;
-    if let Some(found) = &found {
-        users.keep(login, revision, found.clone());
-    }
-    Ok(found)
-}
-
-async fn read_user(state: &AppState, login: String) -> Result<Option<User>, ApiError> {
-    state
-        .store
-        .read(move |tx| users::by_login(tx, &login).map_err(ApiError::from))
-        .await
+    users.or_read(&state.store, login.to_owned(), users::by_login).await
 }
 
 /// Hashes a password for the store: Argon2id with a fresh salt, as a PHC string. Takes long; not for async code.
@@ -292,50 +259,6 @@ pub(crate) struct Gatekeeper {
     tokens: Remembered<(UserToken, User)>,
     /// Users by their logins.
     users: Remembered<User>,
-}
-
-/// What was read of users and tokens, as it is at one revision of all of them.
-struct Remembered<V>(Mutex<AtRevision<V>>);
-
-struct AtRevision<V> {
-    revision: u64,
-    known: BTreeMap<String, V>,
-}
-
-impl<V> Default for Remembered<V> {
-    fn default() -> Self {
-        Self(Mutex::new(AtRevision {
-            revision: 0,
-            known: BTreeMap::new(),
-        }))
-    }
-}
-
-impl<V: Clone> Remembered<V> {
-    fn get(&self, key: &str, revision: u64) -> Option<V> {
-        let at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if at.revision == revision {
-            at.known.get(key).cloned()
-        } else {
-            None
-        }
-    }
-
-    /// Keeps what was read after the revision was taken.
-    fn keep(&self, key: String, revision: u64, found: V) {
-        let mut at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // What a slow reader found at an older revision says nothing about now.
-        if at.revision > revision {
-            return;
-        }
-        if at.revision < revision || at.known.len() >= REMEMBERED {
-            *at = AtRevision {
-                revision,
-                known: BTreeMap::new(),
-            };
-        }
-        at.known.insert(key, found);
-    }
 }
 
 impl Gatekeeper {
