@@ -6,6 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::metric::{Metric, ValueType};
+use crate::tally::{Sides, without_issues};
 
 /// The value of a metric.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,6 +133,29 @@ impl Measures {
         self.0 = merged;
     }
 
+    /// Adds values for places that have none. They come sorted by place.
+    fn fill_up(&mut self, usual: &[(u16, MeasureValue)]) {
+        if usual.is_empty() {
+            return;
+        }
+        let mut merged = Vec::with_capacity(self.0.len() + usual.len());
+        let mut usual = usual.iter().peekable();
+        for (place, value) in std::mem::take(&mut self.0) {
+            while let Some(missing) = usual.next_if(|(other, _)| *other < place) {
+                merged.push(missing.clone());
+            }
+            usual.next_if(|(other, _)| *other == place);
+            merged.push((place, value));
+        }
+        merged.extend(usual.cloned());
+        self.0 = merged;
+    }
+
+    /// The values with the places of their metrics, by place.
+    pub(crate) fn into_places(self) -> Vec<(u16, MeasureValue)> {
+        self.0
+    }
+
     fn insert(&mut self, place: u16, value: MeasureValue) {
         if self.0.last().is_none_or(|(last, _)| *last < place) {
             self.0.push((place, value));
@@ -154,6 +178,10 @@ impl Measures {
     }
 
     /// Writes them as a JSON object.
+    ///
+    /// Most metrics are about issues, and most of those are what they are without any issue. Where all of a side (overall,
+    /// or on new code) are there, `"="` says so, and only what is different from that is written. That is an eighth of
+    /// what there would be to write for a file with an issue, and it is written with every change of an issue.
     pub fn to_json(&self) -> String {
         // Keys and values are texts and numbers only, which cannot fail to be written.
         serde_json::to_string(&Written(self)).unwrap_or_default()
@@ -168,13 +196,33 @@ impl Measures {
     }
 }
 
+/// The key that says for which sides all measures of issues are there.
+const SIDES: &str = "=";
+
 /// Measures on their way into JSON.
 struct Written<'a>(&'a Measures);
 
 impl Serialize for Written<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.0.len()))?;
-        for (key, value) in self.0.iter() {
+        let measures = &self.0.0;
+        let sides = Sides {
+            overall: holds_all(measures, without_issues(Sides::OVERALL)),
+            on_new_code: holds_all(measures, without_issues(Sides::ON_NEW_CODE)),
+        };
+        let mut usual = without_issues(sides).iter().peekable();
+        let mut map = serializer.serialize_map(None)?;
+        if sides != Sides::default() {
+            map.serialize_entry(SIDES, &sides.number())?;
+        }
+        for (place, value) in measures {
+            while usual.next_if(|(other, _)| other < place).is_some() {}
+            if usual
+                .next_if(|(other, usual)| other == place && usual == value)
+                .is_some()
+            {
+                continue;
+            }
+            let key = Metric::at(*place).key;
             match value {
                 MeasureValue::Int(value) => map.serialize_entry(key, value)?,
                 MeasureValue::Number(value) => map.serialize_entry(key, value)?,
@@ -183,6 +231,12 @@ impl Serialize for Written<'_> {
         }
         map.end()
     }
+}
+
+/// Whether there is a value for each of these places, whichever; both are sorted by place.
+fn holds_all(measures: &[(u16, MeasureValue)], places: &[(u16, MeasureValue)]) -> bool {
+    let mut rest = measures.iter();
+    places.iter().all(|(place, _)| rest.any(|(other, _)| other == place))
 }
 
 /// Reads measures from a JSON object.
@@ -196,10 +250,18 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Measures, A::Error> {
-        // As many as a branch has, mostly.
-        let mut measures = Measures(Vec::with_capacity(160));
+        let mut measures = Measures(Vec::with_capacity(32));
+        let mut sides = Sides::default();
         let mut next = 0;
-        while let Some(place) = map.next_key_seed(Key { next })? {
+        while let Some(name) = map.next_key_seed(Key { next })? {
+            let place = match name {
+                Name::Sides => {
+                    sides = Sides::of(map.next_value()?);
+                    continue;
+                }
+                Name::Metric(place) => Some(place),
+                Name::Unknown => None,
+            };
             let value = map.next_value_seed(ValueOf(place.map(Metric::at)))?;
             if let Some(place) = place {
                 next = place + 1;
@@ -208,6 +270,7 @@ impl<'de> Visitor<'de> for Reader {
                 }
             }
         }
+        measures.fill_up(without_issues(sides));
         Ok(measures)
     }
 }
@@ -217,8 +280,15 @@ struct Key {
     next: u16,
 }
 
+/// What a key names.
+enum Name {
+    Metric(u16),
+    Sides,
+    Unknown,
+}
+
 impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Option<u16>;
+    type Value = Name;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -226,14 +296,17 @@ impl<'de> DeserializeSeed<'de> for Key {
 }
 
 impl Visitor<'_> for Key {
-    type Value = Option<u16>;
+    type Value = Name;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the key of a metric")
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(Metric::place_from(self.next, key))
+        if key == SIDES {
+            return Ok(Name::Sides);
+        }
+        Ok(Metric::place_from(self.next, key).map_or(Name::Unknown, Name::Metric))
     }
 }
 
@@ -402,6 +475,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::tally::{self, DebtContext, RatingGrid, Tally};
 
     fn texts(key: &str, value: f64) -> (String, String) {
         let mut measures = Measures::new();
@@ -455,6 +529,29 @@ mod tests {
     }
 
     #[test]
+    fn measures_of_issues_that_are_what_they_are_without_issues_are_left_out_and_read_back() {
+        let nothing = |has_new_code| {
+            let costs = DebtContext::of(&Measures::new(), has_new_code, RatingGrid::default());
+            tally::issue_measures(&Tally::default(), &costs)
+        };
+        let (mut overall, mut both) = (nothing(false), nothing(true));
+        assert_eq!(overall.to_json(), r#"{"=":1}"#);
+        assert_eq!(both.to_json(), r#"{"=":3}"#);
+        overall.set_int("bugs", 2);
+        both.set_int("ncloc", 7);
+        assert_eq!(overall.to_json(), r#"{"=":1,"bugs":2}"#);
+        assert_eq!(both.to_json(), r#"{"=":3,"ncloc":7}"#);
+        for measures in [&overall, &both] {
+            assert_eq!(Measures::from_json(&measures.to_json()).unwrap(), *measures);
+        }
+        // Without one of them it is not true any more that they are all there.
+        overall.remove("violations");
+        let text = overall.to_json();
+        assert!(text.starts_with(r#"{"accepted_issues":0,"#), "{text}");
+        assert_eq!(Measures::from_json(&text).unwrap(), overall);
+    }
+
+    #[test]
     fn only_metrics_of_the_catalogue_are_kept() {
         let mut measures = Measures::new();
         measures.set_int("no_such_metric", 1);
@@ -502,14 +599,16 @@ mod tests {
         }
 
         #[test]
-        fn measures_read_back_as_they_were_written(values in proptest::collection::vec(
+        fn measures_read_back_as_they_were_written(sides in 0..3, values in proptest::collection::vec(
             (0..Metric::all().len(), -1_000_000_000_000..1_000_000_000_000_i64, -1e9..1e9_f64, ".{0,20}"), 0..30)) {
-            let mut measures = Measures::new();
+            let costs = DebtContext::of(&Measures::new(), sides == 2, RatingGrid::default());
+            let mut measures = if sides == 0 { Measures::new() } else { tally::issue_measures(&Tally::default(), &costs) };
             for (at, int, number, text) in values {
                 let key = Metric::all()[at].key;
-                match int.rem_euclid(3) {
+                match int.rem_euclid(4) {
                     0 => measures.set_int(key, int),
                     1 => measures.set_number(key, number),
+                    2 => drop(measures.remove(key)),
                     _ => measures.set_text(key, text),
                 }
             }

@@ -12,6 +12,7 @@ mod measures;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::measures::{Sides, without_issues};
 pub use self::measures::{issue_measures, renew};
 
 /// Counters of issues; only those that are not zero.

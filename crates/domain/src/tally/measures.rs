@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use super::{DebtContext, ON_NEW_CODE, Tally};
+use super::{DebtContext, ON_NEW_CODE, RatingGrid, Tally};
 use crate::issue::{ImpactSeverity, IssueType, Severity, SoftwareQuality};
 use crate::measure::{MeasureValue, Measures, number, whole};
 use crate::metric::Metric;
@@ -22,6 +22,54 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     table.sort_unstable_by_key(|entry| entry.place);
     table
 });
+
+/// Of what measures follow from counters: overall, on new code, both or nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sides {
+    pub(crate) overall: bool,
+    pub(crate) on_new_code: bool,
+}
+
+/// What measures are without any issue, by the number of the sides.
+static WITHOUT_ISSUES: LazyLock<[Vec<(u16, MeasureValue)>; 4]> = LazyLock::new(|| {
+    let nothing = Tally::default();
+    let costs = DebtContext::of(&Measures::new(), true, RatingGrid::default());
+    [0, 1, 2, 3].map(|number| {
+        let sides = Sides::of(number);
+        let wanted = TABLE.iter().filter(|entry| entry.is_of(sides));
+        let mut measures = Measures::new();
+        measures.replace(wanted.map(|entry| (entry.place, entry.value(&nothing, &costs))));
+        measures.into_places()
+    })
+});
+
+/// What follows from counters that are all zero, of code that costs nothing, by the places of the metrics.
+pub(crate) fn without_issues(sides: Sides) -> &'static [(u16, MeasureValue)] {
+    &WITHOUT_ISSUES[usize::from(sides.number())]
+}
+
+impl Sides {
+    pub(crate) const OVERALL: Self = Self {
+        overall: true,
+        on_new_code: false,
+    };
+    pub(crate) const ON_NEW_CODE: Self = Self {
+        overall: false,
+        on_new_code: true,
+    };
+
+    /// 1 for overall and 2 for on new code, added.
+    pub(crate) const fn number(self) -> u8 {
+        self.overall as u8 + 2 * self.on_new_code as u8
+    }
+
+    pub(crate) const fn of(number: u8) -> Self {
+        Self {
+            overall: number & 1 != 0,
+            on_new_code: number & 2 != 0,
+        }
+    }
+}
 
 /// A metric, and what its value follows from.
 struct Entry {
@@ -45,6 +93,8 @@ enum Source {
     BySeverity {
         counters: Vec<(ImpactSeverity, String)>,
         total: String,
+        /// The text when there is none.
+        none: String,
     },
     /// The rating of a debt.
     DebtRating(String),
@@ -82,6 +132,10 @@ pub fn renew(measures: &mut Measures, tally: &Tally, ctx: &DebtContext) {
 }
 
 impl Entry {
+    const fn is_of(&self, sides: Sides) -> bool {
+        if self.is_new { sides.on_new_code } else { sides.overall }
+    }
+
     fn value(&self, tally: &Tally, ctx: &DebtContext) -> Option<MeasureValue> {
         let cost = if self.is_new {
             ctx.new_development_cost.unwrap_or(0.0)
@@ -108,7 +162,10 @@ impl Entry {
                 return number(self.metric, (tally.count(effort) as f64 - allowed).max(0.0));
             }
             Source::Reviewed(hotspots) => return number(self.metric, hotspots.reviewed(tally)?),
-            Source::BySeverity { counters, total } => {
+            Source::BySeverity { total, none, .. } if tally.count(total) == 0 => {
+                return Some(MeasureValue::Text(none.clone()));
+            }
+            Source::BySeverity { counters, total, .. } => {
                 return Some(MeasureValue::Text(by_severity(tally, counters, total)));
             }
         };
@@ -282,11 +339,14 @@ impl Side<'_> {
                 let key = self.key(&format!("software_quality_{name}_rating"));
                 self.put(&key, Source::WorstRating(ladder(self)));
             }
+            let counters: Vec<_> = [Low, Medium, High, Info, Blocker]
+                .map(|severity| (severity, counter(self, severity)))
+                .into();
+            let total = self.counter(&format!("q.{quality}"));
             let by_severity = Source::BySeverity {
-                counters: [Low, Medium, High, Info, Blocker]
-                    .map(|severity| (severity, counter(self, severity)))
-                    .into(),
-                total: self.counter(&format!("q.{quality}")),
+                none: by_severity(&Tally::default(), &counters, &total),
+                counters,
+                total,
             };
             self.put(&self.key(&format!("{name}_issues")), by_severity);
         }

@@ -182,7 +182,7 @@ CREATE TABLE issue_change (
     at BIGINT NOT NULL,
     diffs TEXT NOT NULL,
     PRIMARY KEY (issue_id, number)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE measure (
     component_id TEXT NOT NULL PRIMARY KEY REFERENCES component (id) ON DELETE CASCADE,
