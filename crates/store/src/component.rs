@@ -93,13 +93,21 @@ pub fn by_id(tx: &mut Tx<'_>, id: &ComponentId) -> Result<Option<Component>, Sto
 
 /// The components of these ids, those that there are, in no order and without their line hashes.
 pub fn by_ids(tx: &mut Tx<'_>, ids: &[ComponentId]) -> Result<Vec<Component>, StoreError> {
-    let mut found = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(LIST) {
+    let (mut found, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
+    for id in ids {
+        match tx.recall(|remembered| &mut remembered.components, id) {
+            Some(component) => found.push(component),
+            None => missing.push(id),
+        }
+    }
+    for chunk in missing.chunks(LIST) {
         let rows = Sql::new("SELECT id, branch_id, qualifier, path, language, enabled FROM component WHERE id IN ")
             .list(chunk)
             .query(tx)?;
         for row in rows {
-            found.push(read(&row)?);
+            let component = read(&row)?;
+            tx.remember(|remembered| &mut remembered.components, &component.id, &component);
+            found.push(component);
         }
     }
     Ok(found)

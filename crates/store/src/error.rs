@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::secret::Unsealable;
 
-/// Why a transaction did not happen (or, for [`StoreError::CommitUnknown`], may not have happened).
+/// Why a transaction did not happen (or, for [`StoreError::CommitUnknown`] and [`StoreError::NotFlushed`], may not have happened).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -56,6 +56,15 @@ pub enum StoreError {
     CommitUnknown {
         /// What was seen.
         source: EngineError,
+    },
+    /// The work was done, but could not be brought to the disk: it may or may not be kept. Nothing more is done by this
+    /// process.
+    #[error(
+        "the change may or may not have been made: the database could not be flushed to the disk, start the server anew"
+    )]
+    NotFlushed {
+        /// What was seen, shared by all that waited for it.
+        source: Arc<EngineError>,
     },
     /// A closure went on, or returned success, after one of its statements had failed.
     #[error("an earlier statement of the transaction failed")]

@@ -111,6 +111,10 @@ pub fn set_default(tx: &mut Tx<'_>, id: &GateId) -> Result<bool, StoreError> {
 
 /// The gate that judges a project, and whether that is so because the project chose none.
 pub fn of_project(tx: &mut Tx<'_>, project: &ProjectId) -> Result<(Gate, bool), StoreError> {
+    tx.remembering(|remembered| &mut remembered.gates, project, |tx| look_up(tx, project))
+}
+
+fn look_up(tx: &mut Tx<'_>, project: &ProjectId) -> Result<(Gate, bool), StoreError> {
     // One statement, because every change of an issue asks this.
     let rows = tx.query(
         "SELECT c.id, c.metric, c.operator, c.threshold, g.id, g.name, g.built_in, s.project_id IS NULL

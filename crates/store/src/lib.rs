@@ -12,6 +12,7 @@ mod job;
 mod key_probe;
 mod migrate;
 mod postgres;
+mod remembered;
 mod secret;
 mod sql;
 mod sqlite;

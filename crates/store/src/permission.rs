@@ -108,6 +108,18 @@ pub fn project_of(
     user: Option<&UserId>,
     project: &ProjectId,
 ) -> Result<BTreeSet<ProjectPermission>, StoreError> {
+    tx.remembering(
+        |remembered| &mut remembered.rights,
+        &(user.cloned(), project.clone()),
+        |tx| look_up(tx, user, project),
+    )
+}
+
+fn look_up(
+    tx: &mut Tx<'_>,
+    user: Option<&UserId>,
+    project: &ProjectId,
+) -> Result<BTreeSet<ProjectPermission>, StoreError> {
     let rows = tx.query(
         "SELECT permission FROM user_permission WHERE project_id = $1 AND user_id = $2
           UNION

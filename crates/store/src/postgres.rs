@@ -139,6 +139,7 @@ impl Worker {
             &mut self.texts,
             &self.shared.ambient,
             &self.shared.vault,
+            None,
         ));
         match ran {
             Ran::Well => match session.client.batch_execute("COMMIT") {

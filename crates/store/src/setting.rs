@@ -1,6 +1,7 @@
 //! Settings of the system and of projects.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gatehook_domain::id::ProjectId;
 
@@ -12,6 +13,9 @@ use crate::value::Row;
 
 /// What was set in exactly this scope.
 pub fn get(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Result<Option<String>, StoreError> {
+    if let Some(set) = remembered(tx, project)? {
+        return Ok(set.get(key).cloned());
+    }
     let row = match project {
         Some(project) => tx.query_opt(
             "SELECT value FROM setting WHERE project_id = $1 AND name = $2",
@@ -27,6 +31,10 @@ pub fn get(tx: &mut Tx<'_>, key: &str, project: Option<&ProjectId>) -> Result<Op
 
 /// What was set for the whole system of these keys; those that were not set are left out.
 pub fn of_system(tx: &mut Tx<'_>, keys: &[&str]) -> Result<BTreeMap<String, String>, StoreError> {
+    if let Some(set) = remembered(tx, None)? {
+        let found = keys.iter().filter_map(|key| set.get_key_value(*key));
+        return Ok(found.map(|(key, value)| (key.clone(), value.clone())).collect());
+    }
     let mut sql = Sql::new("SELECT name, value FROM setting");
     let rows = sql.and("project_id IS NULL").and("name IN ").list(keys).query(tx)?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
@@ -48,6 +56,14 @@ pub fn effective_three(
     keys: [&str; 3],
     project: &ProjectId,
 ) -> Result<BTreeMap<String, String>, StoreError> {
+    if tx.remembers() {
+        let effective = keys.map(|key| Ok((key, effective(tx, key, Some(project))?)));
+        let effective = effective.into_iter().collect::<Result<Vec<_>, StoreError>>()?;
+        let set = effective
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        return Ok(set.collect());
+    }
     let rows = tx.query(
         "SELECT name, value, FALSE FROM setting WHERE project_id IS NULL AND name IN ($1, $2, $3)
           UNION ALL
@@ -62,6 +78,22 @@ pub fn effective_three(
         }
     }
     Ok(found)
+}
+
+/// Everything that was set in exactly one scope, where that is remembered.
+fn remembered(
+    tx: &mut Tx<'_>,
+    project: Option<&ProjectId>,
+) -> Result<Option<Arc<BTreeMap<String, String>>>, StoreError> {
+    if !tx.remembers() {
+        return Ok(None);
+    }
+    let set = tx.remembering(
+        |remembered| &mut remembered.settings,
+        &project.cloned(),
+        |tx| Ok(Arc::new(all(tx, project)?.into_iter().collect())),
+    )?;
+    Ok(Some(set))
 }
 
 /// Sets a value in one scope, in place of what was set there.

@@ -1,19 +1,24 @@
 //! SQLite: one thread writes, a few read.
 //!
-//! The writer takes all closures that wait into one transaction and answers after the commit: one flush to disk serves
-//! many of them. A closure that fails after it has written is undone alone: then the transaction is given up and begun
+//! The writer takes the closures that wait into one transaction: one flush to disk serves many of them. They are answered
+//! after it, while the next transaction is made. A closure that fails after it has written is undone alone: then the transaction is given up and begun
 //! anew, each closure under a savepoint. That is seldom, and without savepoints SQLite need not keep what every page was
 //! before every closure.
 
-pub(crate) mod credentials;
+pub(crate) mod changes;
+#[cfg(test)]
+mod flush_tests;
+mod log;
 mod session;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod wal;
 
 pub(crate) use session::engine_error;
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -25,34 +30,62 @@ use crate::error::{EngineError, OpenError, StoreError};
 use crate::insert::InsertTexts;
 use crate::job::{Job, Ran};
 use crate::migrate;
+use crate::remembered::Remembered;
 use crate::store::{QUEUE, Queued, Shared, Threads};
 use crate::tx::Tx;
+use log::Log;
 use session::{SqliteSession, refusal};
 use statements::Statements;
+use wal::WalFile;
 
 /// How many closures share one transaction at most; more would make the first of them wait for little gain.
 const BATCH: usize = 64;
 
-/// The settings of every connection. `synchronous=FULL` keeps what was answered over a loss of power. What a savepoint
-/// would have to undo is kept in a file once it is large: in memory it would be as large as the largest analysis.
+/// So many closures are worth a flush of their own: those that come meanwhile go into the next transaction, which is made
+/// while this one is flushed. Otherwise all who ask again and again would be in the same one, and the thread that writes would
+/// have nothing to do during each flush.
+const WORTHWHILE: usize = 16;
+
+/// The settings of every connection. With `synchronous=NORMAL` the log is flushed before its pages are moved into the
+/// database; that it is flushed before somebody is told of what stands in it is for [`Log`]. What a savepoint would have to
+/// undo is kept in a file once it is large: in memory it would be as large as the largest analysis.
 const SETTINGS: &str = "PRAGMA busy_timeout = 5000;
 PRAGMA journal_mode = WAL;
-PRAGMA synchronous = FULL;
+PRAGMA synchronous = NORMAL;
 PRAGMA foreign_keys = ON;
 PRAGMA cache_size = -16384;
 PRAGMA temp_store = FILE;
-PRAGMA wal_autocheckpoint = 4000;
+PRAGMA wal_autocheckpoint = 8000;
 PRAGMA journal_size_limit = 67108864;";
 
 /// Held as long as a thread of the store lives, so that no other process opens the same file.
 type Lock = Arc<File>;
 
 pub(crate) fn open(path: &Path, readers: usize, shared: &Shared) -> Result<Threads, OpenError> {
+    open_with(path, readers, shared, WalFile::flush)
+}
+
+/// [`open`] with the way to bring the log to the disk.
+fn open_with(
+    path: &Path,
+    readers: usize,
+    shared: &Shared,
+    flush: impl Fn(&WalFile) -> io::Result<()> + Send + Sync + 'static,
+) -> Result<Threads, OpenError> {
     let lock = lock(path)?;
     create_private(path)?;
     let mut writer = connect(path).map_err(|error| cannot_connect(path, &error))?;
     migrate::sqlite(&mut writer, shared.ambient.now())?;
-    let watched = shared.credentials.watch(&mut writer);
+    let wal = WalFile::open(path).map_err(|source| OpenError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    let wal = Arc::new(wal);
+    let log = Log::new({
+        let wal = Arc::clone(&wal);
+        move || flush(&wal)
+    });
+    let watched = shared.changes.watch(&mut writer);
     watched.map_err(|error| cannot_connect(path, &error))?;
 
     let (writes, write_queue) = async_channel::bounded(QUEUE);
@@ -64,14 +97,17 @@ pub(crate) fn open(path: &Path, readers: usize, shared: &Shared) -> Result<Threa
             // A reader serves short questions; the pages that many ask for are in the system's cache anyway.
             .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096")
             .map_err(|error| cannot_connect(path, &error))?;
-        let (queue, shared, lock) = (read_queue.clone(), shared.clone(), lock.clone());
+        let (queue, shared, log, lock) = (read_queue.clone(), shared.clone(), log.clone(), lock.clone());
         handles.push(spawn(format!("store-read-{index}"), move || {
-            read(&reader, &queue, &shared, lock);
+            read(&reader, &queue, &shared, &log, lock);
         })?);
     }
-    let shared = shared.clone();
+    let (shared, flushed) = (shared.clone(), log.clone());
     handles.push(spawn("store-write".to_owned(), move || {
-        write(writer, &write_queue, &shared, lock);
+        write(writer, &write_queue, &shared, &log, &wal, lock);
+    })?);
+    handles.push(spawn("store-flush".to_owned(), move || {
+        flushed.flush_for_others();
     })?);
     Ok(Threads {
         reads,
@@ -137,9 +173,12 @@ fn cannot_connect(path: &Path, error: &rusqlite::Error) -> OpenError {
     }
 }
 
-fn read(connection: &Connection, queue: &Receiver<Queued>, shared: &Shared, lock: Lock) {
-    let mut worker = Worker::new(connection, shared);
-    while let Ok(Queued { mut job, .. }) = queue.recv_blocking() {
+fn read(connection: &Connection, queue: &Receiver<Queued>, shared: &Shared, log: &Log, lock: Lock) {
+    let mut worker = Worker::reading(connection, shared, log);
+    while let Ok(queued) = queue.recv_blocking() {
+        let Some(mut job) = log.admit(vec![queued.job]).pop() else {
+            continue;
+        };
         if let Err(error) = worker.statements.run("BEGIN DEFERRED") {
             let source = engine_error(&error);
             job.fail(StoreError::Unavailable { source });
@@ -147,25 +186,23 @@ fn read(connection: &Connection, queue: &Receiver<Queued>, shared: &Shared, lock
         }
         worker.run(&mut *job);
         worker.end();
-        job.answer();
+        log.answer_after_flush(vec![job]);
     }
     drop(worker);
     drop(lock);
 }
 
-fn write(connection: Connection, queue: &Receiver<Queued>, shared: &Shared, lock: Lock) {
-    let mut worker = Worker::new(&connection, shared);
+fn write(connection: Connection, queue: &Receiver<Queued>, shared: &Shared, log: &Log, wal: &WalFile, lock: Lock) {
+    let _closing = Closing(log);
+    let mut worker = Worker::writing(&connection, shared, log);
     while let Ok(first) = queue.recv_blocking() {
-        let mut batch = vec![first.job];
-        while batch.len() < BATCH
-            && let Ok(next) = queue.try_recv()
-        {
-            batch.push(next.job);
-        }
+        let mut batch = log.admit(vec![first.job]);
         // A transaction that SQLite gives up in the middle leaves jobs that have not run; they get another one.
         while !batch.is_empty() {
-            batch = worker.run_together(batch);
+            batch = worker.run_together(batch, queue);
         }
+        // Not at the cost of whoever waits.
+        while queue.is_empty() && wal.lengthen() {}
     }
     // Closing the last connection moves what is in the write-ahead log into the database.
     if let Err(error) = worker.statements.run("PRAGMA optimize") {
@@ -178,11 +215,25 @@ fn write(connection: Connection, queue: &Receiver<Queued>, shared: &Shared, lock
     drop(lock);
 }
 
+/// Ends the thread that flushes, however the one that writes ends.
+struct Closing<'l>(&'l Log);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// A thread's connection, and what it needs to run jobs on it.
 struct Worker<'c> {
     statements: Statements<'c>,
     texts: InsertTexts,
     shared: &'c Shared,
+    log: &'c Log,
+    /// What the one that writes has looked up; others are not told of changes in time.
+    remembered: Option<Remembered>,
+    /// Another number once another process has changed the database.
+    version: i64,
 }
 
 /// The whole transaction is lost, and what the job that ran last made of it.
@@ -191,45 +242,92 @@ struct Lost {
 }
 
 impl<'c> Worker<'c> {
-    fn new(connection: &'c Connection, shared: &'c Shared) -> Self {
+    fn reading(connection: &'c Connection, shared: &'c Shared, log: &'c Log) -> Self {
         Self {
             statements: Statements::new(connection),
             texts: InsertTexts::default(),
             shared,
+            log,
+            remembered: None,
+            version: 0,
         }
     }
 
-    /// Runs jobs in one transaction and answers them; gives back those that could not be run in it.
-    fn run_together(&mut self, mut batch: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
-        if let Err(error) = self.statements.run("BEGIN IMMEDIATE") {
-            refuse_all(batch, &error);
+    fn writing(connection: &'c Connection, shared: &'c Shared, log: &'c Log) -> Self {
+        Self {
+            remembered: Some(Remembered::new(Arc::clone(&shared.changes))),
+            ..Self::reading(connection, shared, log)
+        }
+    }
+
+    /// Begins a transaction of jobs that may write.
+    fn begin(&mut self) -> rusqlite::Result<()> {
+        self.statements.run("BEGIN IMMEDIATE")?;
+        // Somebody may have put something right by hand.
+        let version = self.statements.number("PRAGMA data_version")?;
+        if std::mem::replace(&mut self.version, version) != version {
+            self.forget();
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        if let Some(remembered) = &mut self.remembered {
+            remembered.forget();
+        }
+    }
+
+    /// The transaction has ended, well or not.
+    fn settle(&mut self) {
+        if self.shared.changes.settle() {
+            self.forget();
+        }
+    }
+
+    /// Runs jobs in one transaction, with those that come meanwhile, and has them answered; gives back those that could not
+    /// be run in it.
+    fn run_together(&mut self, mut batch: Vec<Box<dyn Job>>, queue: &Receiver<Queued>) -> Vec<Box<dyn Job>> {
+        if let Err(error) = self.begin() {
+            self.refuse(batch, &error);
             return Vec::new();
         }
-        for at in 0..batch.len() {
+        let (mut at, mut has_written) = (0, false);
+        while at < batch.len() {
             let (ran, wrote) = self.run(&mut *batch[at]);
+            has_written |= wrote;
+            at += 1;
             if self.is_given_up() {
-                let waiting = batch.split_off(at + 1);
+                self.settle();
+                let waiting = batch.split_off(at);
                 give_up(batch, Some(ran));
                 return waiting;
             }
-            if ran == Ran::Well || !wrote {
-                continue;
+            if ran != Ran::Well && wrote {
+                self.end();
+                if batch.len() > 1 {
+                    return self.run_apart(batch, queue);
+                }
+                self.log.answer_after_flush(batch);
+                return Vec::new();
             }
-            self.end();
-            if batch.len() > 1 {
-                return self.run_apart(batch);
+            if at == batch.len() && at < BATCH && (at < WORTHWHILE || self.log.is_busy()) {
+                batch.extend(self.next(queue));
             }
-            answer_all(batch);
-            return Vec::new();
         }
-        self.commit(batch);
+        self.commit(batch, has_written, queue);
         Vec::new()
     }
 
+    /// A job that waits. While the transaction before is being flushed, there is time for more of them.
+    fn next(&self, queue: &Receiver<Queued>) -> Option<Box<dyn Job>> {
+        let next = || queue.try_recv().ok().map(|next| next.job);
+        next().or_else(|| if self.log.wait_until_idle() { next() } else { None })
+    }
+
     /// Like `run_together`, but undoes the work of jobs that fail, and only that.
-    fn run_apart(&mut self, mut batch: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
-        if let Err(error) = self.statements.run("BEGIN IMMEDIATE") {
-            refuse_all(batch, &error);
+    fn run_apart(&mut self, mut batch: Vec<Box<dyn Job>>, queue: &Receiver<Queued>) -> Vec<Box<dyn Job>> {
+        if let Err(error) = self.begin() {
+            self.refuse(batch, &error);
             return Vec::new();
         }
         for at in 0..batch.len() {
@@ -240,7 +338,7 @@ impl<'c> Worker<'c> {
                 return waiting;
             }
         }
-        self.commit(batch);
+        self.commit(batch, true, queue);
         Vec::new()
     }
 
@@ -267,6 +365,7 @@ impl<'c> Worker<'c> {
             &mut self.texts,
             &self.shared.ambient,
             &self.shared.vault,
+            self.remembered.as_mut(),
         ));
         (ran, session.wrote())
     }
@@ -276,16 +375,29 @@ impl<'c> Worker<'c> {
         self.statements.connection.is_autocommit()
     }
 
-    fn commit(&mut self, batch: Vec<Box<dyn Job>>) {
+    fn commit(&mut self, batch: Vec<Box<dyn Job>>, has_written: bool, queue: &Receiver<Queued>) {
+        let number = has_written.then(|| self.log.commits());
         let committed = self.statements.run("COMMIT");
-        self.shared.credentials.settle();
-        match committed {
-            Ok(()) => answer_all(batch),
-            Err(error) => {
+        self.settle();
+        match (committed, number) {
+            (Ok(()), None) => self.log.answer_after_flush(batch),
+            // To hand it over would only cost time.
+            (Ok(()), Some(number)) if queue.is_empty() => self.log.flush_here(number, batch),
+            (Ok(()), Some(number)) => self.log.hand_over(number, batch),
+            (Err(error), number) => {
                 self.end();
+                if let Some(number) = number {
+                    self.log.skips(number);
+                }
                 fail_all(batch, engine_error(&error));
             }
         }
+    }
+
+    /// Answers jobs whose transaction could not be begun.
+    fn refuse(&mut self, batch: Vec<Box<dyn Job>>, error: &rusqlite::Error) {
+        self.end();
+        refuse_all(batch, error);
     }
 
     /// Ends a transaction that has nothing to keep.
@@ -295,12 +407,7 @@ impl<'c> Worker<'c> {
         {
             tracing::error!(error = %engine_error(&error), "could not end a transaction");
         }
-    }
-}
-
-fn answer_all(jobs: Vec<Box<dyn Job>>) {
-    for job in jobs {
-        job.answer();
+        self.settle();
     }
 }
 

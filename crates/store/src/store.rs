@@ -11,7 +11,7 @@ use crate::config::{Place, StoreConfig};
 use crate::error::{OpenError, StoreError};
 use crate::job::{Job, Work};
 use crate::key_probe;
-use crate::sqlite::credentials::Credentials;
+use crate::sqlite::changes::Changes;
 use crate::tx::{Engine, Tx};
 use crate::vault::Vault;
 use crate::{postgres, sqlite};
@@ -27,7 +27,7 @@ pub struct Store {
 
 struct Inner {
     engine: Engine,
-    credentials: Arc<Credentials>,
+    changes: Arc<Changes>,
     ambient: Ambient,
     threads: Threads,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) ambient: Ambient,
     pub(crate) vault: Arc<Vault>,
     /// Kept by SQLite only.
-    pub(crate) credentials: Arc<Credentials>,
+    pub(crate) changes: Arc<Changes>,
 }
 
 /// Whether a closure may write.
@@ -73,7 +73,7 @@ impl Store {
         let shared = Shared {
             ambient: ambient.clone(),
             vault: Vault::new(config.secret_key.clone()),
-            credentials: Arc::default(),
+            changes: Arc::default(),
         };
         let (engine, threads) = match config.url.place() {
             Place::Sqlite(path) => (
@@ -91,7 +91,7 @@ impl Store {
         let store = Self {
             inner: Arc::new(Inner {
                 engine,
-                credentials: shared.credentials,
+                changes: shared.changes,
                 ambient,
                 threads,
             }),
@@ -164,7 +164,7 @@ impl Store {
     /// change them too, on PostgreSQL.
     pub fn credentials_revision(&self) -> Option<u64> {
         match self.inner.engine {
-            Engine::Sqlite => Some(self.inner.credentials.revision()),
+            Engine::Sqlite => Some(self.inner.changes.credentials_revision()),
             Engine::Postgres => None,
         }
     }

@@ -1,11 +1,14 @@
 //! A transaction, as the repositories see it: the same on both engines.
 
+use std::hash::Hash;
+
 use gatehook_domain::id::Id;
 use gatehook_domain::{Ambient, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::StoreError;
 use crate::insert::{self, InsertTexts};
+use crate::remembered::{Kept, Remembered};
 use crate::secret::SecretKey;
 use crate::statement::Statement;
 use crate::value::{Kind, Row, Value};
@@ -30,6 +33,7 @@ pub struct Tx<'a> {
     texts: &'a mut InsertTexts,
     ambient: &'a Ambient,
     vault: &'a Vault,
+    remembered: Option<&'a mut Remembered>,
     trouble: Option<Trouble>,
     statements: usize,
 }
@@ -92,12 +96,14 @@ impl<'a> Tx<'a> {
         texts: &'a mut InsertTexts,
         ambient: &'a Ambient,
         vault: &'a Vault,
+        remembered: Option<&'a mut Remembered>,
     ) -> Self {
         Self {
             session,
             texts,
             ambient,
             vault,
+            remembered,
             trouble: None,
             statements: 0,
         }
@@ -250,6 +256,53 @@ impl Tx<'_> {
     /// The key, and what was opened with it.
     pub(crate) fn vault(&self) -> &Vault {
         self.vault
+    }
+
+    /// Whether there is a memory of what seldom changes, which may be used now.
+    pub(crate) fn remembers(&self) -> bool {
+        self.remembered.as_deref().is_some_and(Remembered::is_usable)
+    }
+
+    /// What was found before, if it is remembered still, or what `find` finds now. It must find it in the tables whose
+    /// changes make it be forgotten.
+    pub(crate) fn remembering<K: Clone + Eq + Hash, V: Clone>(
+        &mut self,
+        place: fn(&mut Remembered) -> &mut Kept<K, V>,
+        key: &K,
+        find: impl FnOnce(&mut Self) -> Result<V, StoreError>,
+    ) -> Result<V, StoreError> {
+        if let Some(known) = self.recall(place, key) {
+            return Ok(known);
+        }
+        let found = find(self)?;
+        self.remember(place, key, &found);
+        Ok(found)
+    }
+
+    /// What was found before, if it is remembered still.
+    pub(crate) fn recall<K: Eq + Hash, V: Clone>(
+        &mut self,
+        place: fn(&mut Remembered) -> &mut Kept<K, V>,
+        key: &K,
+    ) -> Option<V> {
+        self.known(place)?.get(key)
+    }
+
+    /// Remembers what was found, where and as long as that is possible.
+    pub(crate) fn remember<K: Clone + Eq + Hash, V: Clone>(
+        &mut self,
+        place: fn(&mut Remembered) -> &mut Kept<K, V>,
+        key: &K,
+        found: &V,
+    ) {
+        if let Some(known) = self.known(place) {
+            known.put(key.clone(), found.clone());
+        }
+    }
+
+    fn known<K, V>(&mut self, place: fn(&mut Remembered) -> &mut Kept<K, V>) -> Option<&mut Kept<K, V>> {
+        let remembered = self.remembered.as_deref_mut()?;
+        remembered.is_usable().then(|| place(remembered))
     }
 
     fn collect(&mut self, sql: Text<'_>, params: &[Value]) -> Result<Vec<Row>, StoreError> {

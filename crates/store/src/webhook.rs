@@ -1,6 +1,7 @@
 //! Webhooks. Their URLs, which may hold a password, their secrets, headers and formats are sealed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gatehook_domain::Timestamp;
 use gatehook_domain::id::{ProjectId, WebhookId};
@@ -88,13 +89,21 @@ pub fn by_id(tx: &mut Tx<'_>, id: &WebhookId) -> Result<Option<Webhook>, StoreEr
 pub(crate) fn by_ids<'a>(
     tx: &mut Tx<'_>,
     ids: impl IntoIterator<Item = &'a WebhookId>,
-) -> Result<Vec<Webhook>, StoreError> {
-    let ids: Vec<&WebhookId> = ids.into_iter().collect();
-    let mut found = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(LIST) {
+) -> Result<Vec<Arc<Webhook>>, StoreError> {
+    let mut found = Vec::new();
+    let mut missing = Vec::new();
+    for id in ids {
+        match tx.recall(|remembered| &mut remembered.webhooks, id) {
+            Some(webhook) => found.push(webhook),
+            None => missing.push(id),
+        }
+    }
+    for chunk in missing.chunks(LIST) {
         let rows = Sql::new(select!("WHERE id IN ")).list(chunk).query(tx)?;
         for row in rows {
-            found.push(read(tx, &row)?);
+            let webhook = Arc::new(read(tx, &row)?);
+            tx.remember(|remembered| &mut remembered.webhooks, &webhook.id, &webhook);
+            found.push(webhook);
         }
     }
     Ok(found)
@@ -286,10 +295,16 @@ pub fn global(tx: &mut Tx<'_>) -> Result<Vec<Webhook>, StoreError> {
 }
 
 /// Whom an event of a project is told: the project's webhooks, then the global ones, each ordered by name.
-pub fn for_event(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Vec<Webhook>, StoreError> {
-    let mut found = of_project(tx, project)?;
-    found.extend(global(tx)?);
-    Ok(found)
+pub fn for_event(tx: &mut Tx<'_>, project: &ProjectId) -> Result<Vec<Arc<Webhook>>, StoreError> {
+    tx.remembering(
+        |remembered| &mut remembered.hearers,
+        project,
+        |tx| {
+            let mut found = of_project(tx, project)?;
+            found.extend(global(tx)?);
+            Ok(found.into_iter().map(Arc::new).collect())
+        },
+    )
 }
 
 /// How many webhooks a project has, or (without one) how many global ones there are.

@@ -1,6 +1,8 @@
 //! Writes down what receivers are owed, in the transaction of what caused it, so that neither exists without the
 //! other.
 
+use std::sync::Arc;
+
 use gatehook_domain::Timestamp;
 use gatehook_domain::branch::Branch;
 use gatehook_domain::id::{DeliveryId, EventId};
@@ -37,18 +39,18 @@ pub fn record(tx: &mut Tx<'_>, urls: &ServerUrl, happened: &Happened<'_>) -> Res
         payload: payload(happened, &urls.effective(tx)?),
         created_at: tx.ambient().now(),
     };
-    record_for(tx, &event, webhooks)?;
+    record_for(tx, &event, &webhooks)?;
     Ok(Some(event.id))
 }
 
 /// Records an event and a delivery to each of these webhooks.
-pub(crate) fn record_for(tx: &mut Tx<'_>, event: &Event, webhooks: Vec<Webhook>) -> Result<(), StoreError> {
+pub(crate) fn record_for(tx: &mut Tx<'_>, event: &Event, webhooks: &[Arc<Webhook>]) -> Result<(), StoreError> {
     // What is due at the same moment goes out in the order of its ids, and ids of one moment come in any order.
     let mut ids: Vec<DeliveryId> = webhooks.iter().map(|_| tx.ambient().new_id()).collect();
     ids.sort();
     let mut deliveries = Vec::with_capacity(webhooks.len());
     let mut bodies = Vec::new();
-    for (webhook, id) in webhooks.into_iter().zip(ids) {
+    for (webhook, id) in webhooks.iter().zip(ids) {
         let (delivery, body) = owed(event, webhook, id);
         bodies.extend(body.map(|body| (delivery.id.clone(), body)));
         deliveries.push(delivery);
@@ -62,15 +64,15 @@ pub(crate) fn record_for(tx: &mut Tx<'_>, event: &Event, webhooks: Vec<Webhook>)
 }
 
 /// A new delivery, and what it sends if that is not the event's payload.
-fn owed(event: &Event, webhook: Webhook, id: DeliveryId) -> (Delivery, Option<Rendered>) {
+fn owed(event: &Event, webhook: &Webhook, id: DeliveryId) -> (Delivery, Option<Rendered>) {
     let mut delivery = Delivery {
         id,
         event: event.id.clone(),
         project: event.project.clone(),
         task: event.task.clone(),
         url: webhook.url.masked(),
-        webhook: webhook.id,
-        name: webhook.name,
+        webhook: webhook.id.clone(),
+        name: webhook.name.clone(),
         status: DeliveryStatus::Pending,
         due_at: Some(event.created_at),
         attempts: 0,

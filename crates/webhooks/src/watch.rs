@@ -3,6 +3,8 @@
 //! These events are operational: about calls, not about code. Only webhooks that name them in their filter are told, those
 //! of the same project and global ones, and never the one it is about. Nothing is switched off and nothing is dropped.
 
+use std::sync::Arc;
+
 use gatehook_domain::Timestamp;
 use gatehook_domain::key::form_encoded;
 use gatehook_domain::project::Project;
@@ -102,7 +104,7 @@ fn tell(tx: &mut Tx<'_>, urls: &ServerUrl, kind: EventKind, about: &Webhook, now
     };
     let mut webhooks = match &about.project {
         Some(id) => webhook::for_event(tx, id)?,
-        None => webhook::global(tx)?,
+        None => webhook::global(tx)?.into_iter().map(Arc::new).collect(),
     };
     webhooks.retain(|webhook| webhook.id != about.id && webhook.options.filter.admits(&facts));
     if webhooks.is_empty() {
@@ -120,7 +122,7 @@ fn tell(tx: &mut Tx<'_>, urls: &ServerUrl, kind: EventKind, about: &Webhook, now
         analysis: None,
         created_at: now,
     };
-    record_for(tx, &event, webhooks)
+    record_for(tx, &event, &webhooks)
 }
 
 /// The bytes that are signed and sent.

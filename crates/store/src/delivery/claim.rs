@@ -390,7 +390,7 @@ impl Taking<'_, '_> {
         let hooks: BTreeSet<&WebhookId> = owed.iter().map(|owed| &owed.webhook).collect();
         let webhooks: HashMap<WebhookId, Arc<Webhook>> = webhook::by_ids(tx, hooks)?
             .into_iter()
-            .map(|webhook| (webhook.id.clone(), Arc::new(webhook)))
+            .map(|webhook| (webhook.id.clone(), webhook))
             .collect();
         let claimed = owed.into_iter().filter_map(|owed| {
             // Foreign keys see to it that both are there.

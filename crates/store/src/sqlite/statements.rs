@@ -64,6 +64,13 @@ impl<'c> Statements<'c> {
     pub(crate) fn run(&mut self, sql: &'static str) -> rusqlite::Result<()> {
         self.get(Text::Fixed(sql))?.statement.raw_execute().map(drop)
     }
+
+    /// The number that a statement without parameters gives.
+    pub(crate) fn number(&mut self, sql: &'static str) -> rusqlite::Result<i64> {
+        let mut rows = self.get(Text::Fixed(sql))?.statement.raw_query();
+        let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        row.get(0)
+    }
 }
 
 fn make_room<K, V>(kept: &mut HashMap<K, V>, is_known: impl FnOnce(&HashMap<K, V>) -> bool) {

@@ -12,6 +12,16 @@ use crate::vault::Vault;
 
 type Answer = oneshot::Receiver<Result<(), StoreError>>;
 
+/// A log that is always on the disk.
+fn flushed() -> Arc<Log> {
+    Log::new(|| Ok(()))
+}
+
+/// A queue in which nobody waits.
+fn nobody() -> Receiver<Queued> {
+    async_channel::bounded(1).1
+}
+
 /// A database of a table, and another connection to it.
 fn opened() -> (tempfile::TempDir, Connection, Connection, Shared) {
     let dir = tempfile::tempdir().unwrap();
@@ -24,7 +34,7 @@ fn opened() -> (tempfile::TempDir, Connection, Connection, Shared) {
     let shared = Shared {
         ambient: Ambient::new(Arc::new(ManualClock::new(START)), Arc::new(SeededEntropy::new(1))),
         vault: Vault::new(SecretKey::from_bytes([7; 32])),
-        credentials: Arc::default(),
+        changes: Arc::default(),
     };
     (dir, own, other, shared)
 }
@@ -47,23 +57,12 @@ fn names(connection: &Connection) -> String {
 }
 
 #[test]
-fn what_was_committed_outlives_a_loss_of_power() {
-    let (_dir, own, _other, _shared) = opened();
-    let synchronous: i64 = own.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
-    let journal: String = own.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
-    assert_eq!(
-        (synchronous, journal.as_str()),
-        (2, "wal"),
-        "2 is FULL: a flush per commit"
-    );
-}
-
-#[test]
 fn a_disk_that_is_full_is_told_apart_and_what_is_there_stays() {
     let (_dir, own, other, shared) = opened();
-    let mut worker = Worker::new(&own, &shared);
+    let log = flushed();
+    let mut worker = Worker::writing(&own, &shared, &log);
     let (first, told) = inserting("first");
-    worker.run_together(vec![first]);
+    worker.run_together(vec![first], &nobody());
     assert!(told.blocking_recv().unwrap().is_ok());
 
     let pages: i64 = own.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
@@ -76,13 +75,13 @@ fn a_disk_that_is_full_is_told_apart_and_what_is_there_stays() {
         )
         .map(drop)
     });
-    worker.run_together(vec![large]);
+    worker.run_together(vec![large], &nobody());
     let told = told.blocking_recv().unwrap();
     assert!(matches!(told, Err(StoreError::Full { .. })), "{told:?}");
 
     own.query_row("PRAGMA max_page_count = 100000", [], |_| Ok(())).unwrap();
     let (second, told) = inserting("second");
-    worker.run_together(vec![second]);
+    worker.run_together(vec![second], &nobody());
     assert!(told.blocking_recv().unwrap().is_ok());
     assert_eq!(names(&other), "first second");
 }
@@ -90,16 +89,17 @@ fn a_disk_that_is_full_is_told_apart_and_what_is_there_stays() {
 #[test]
 fn a_database_that_others_have_locked_is_busy_and_nothing_else() {
     let (_dir, own, other, shared) = opened();
-    let mut worker = Worker::new(&own, &shared);
+    let log = flushed();
+    let mut worker = Worker::writing(&own, &shared, &log);
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (first, told) = inserting("first");
-    assert!(worker.run_together(vec![first]).is_empty());
+    assert!(worker.run_together(vec![first], &nobody()).is_empty());
     let told = told.blocking_recv().unwrap();
     assert!(matches!(told, Err(StoreError::Busy { .. })), "{told:?}");
 
     other.execute_batch("ROLLBACK").unwrap();
     let (first, told) = inserting("first");
-    worker.run_together(vec![first]);
+    worker.run_together(vec![first], &nobody());
     assert!(told.blocking_recv().unwrap().is_ok());
     assert_eq!(names(&other), "first");
 }
@@ -107,7 +107,8 @@ fn a_database_that_others_have_locked_is_busy_and_nothing_else() {
 #[test]
 fn a_job_that_fails_after_a_write_takes_nothing_of_the_others_along() {
     let (_dir, own, other, shared) = opened();
-    let mut worker = Worker::new(&own, &shared);
+    let log = flushed();
+    let mut worker = Worker::writing(&own, &shared, &log);
     let (batch, answers): (Vec<_>, Vec<_>) = [
         inserting("a"),
         job(|tx| {
@@ -121,7 +122,7 @@ fn a_job_that_fails_after_a_write_takes_nothing_of_the_others_along() {
     ]
     .into_iter()
     .unzip();
-    assert!(worker.run_together(batch).is_empty());
+    assert!(worker.run_together(batch, &nobody()).is_empty());
     let went: Vec<bool> = answers
         .into_iter()
         .map(|answer| answer.blocking_recv().unwrap().is_ok())
@@ -133,12 +134,13 @@ fn a_job_that_fails_after_a_write_takes_nothing_of_the_others_along() {
 #[test]
 fn a_lone_job_that_fails_after_a_write_leaves_nothing() {
     let (_dir, own, other, shared) = opened();
-    let mut worker = Worker::new(&own, &shared);
+    let log = flushed();
+    let mut worker = Worker::writing(&own, &shared, &log);
     let (failing, told) = job(|tx| {
         tx.execute("INSERT INTO thing (name) VALUES ('undone')", &[])?;
         Err(StoreError::Closed)
     });
-    assert!(worker.run_together(vec![failing]).is_empty());
+    assert!(worker.run_together(vec![failing], &nobody()).is_empty());
     let told = told.blocking_recv().unwrap();
     assert!(matches!(told, Err(StoreError::Closed)), "its own error: {told:?}");
     assert_eq!(names(&other), "");
@@ -150,7 +152,8 @@ fn a_job_that_only_refuses_lets_the_others_be_run_once() {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     let (_dir, own, _other, shared) = opened();
-    let mut worker = Worker::new(&own, &shared);
+    let log = flushed();
+    let mut worker = Worker::writing(&own, &shared, &log);
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
     let (first, _told) = job(move |tx| {
@@ -161,6 +164,6 @@ fn a_job_that_only_refuses_lets_the_others_be_run_once() {
         tx.query("SELECT name FROM thing", &[])?;
         Err(StoreError::Closed)
     });
-    worker.run_together(vec![first, refusing]);
+    worker.run_together(vec![first, refusing], &nobody());
     assert_eq!(runs.load(Ordering::Relaxed), 1);
 }

@@ -24,7 +24,7 @@ pub(crate) type Done = Result<(), StoreError>;
 pub(crate) struct Bench {
     test: TestStore,
     _runtime: tokio::runtime::Runtime,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Bench {
@@ -38,8 +38,13 @@ impl Bench {
         Self {
             test,
             _runtime: runtime,
-            _dir: dir,
+            dir,
         }
+    }
+
+    /// Another connection to the database, which must be on SQLite.
+    pub(crate) fn sqlite(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.dir.path().join("gatehook.db")).unwrap()
     }
 
     pub(crate) fn store(&self) -> &Store {

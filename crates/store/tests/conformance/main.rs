@@ -15,6 +15,7 @@ mod deliveries;
 mod gates;
 mod issues;
 mod projects;
+mod remembered;
 mod search;
 mod tasks;
 mod users;

@@ -1,0 +1,75 @@
+//! The file of SQLite's write-ahead log.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The length of a log: that of so many pages as make SQLite begin it anew, `wal_autocheckpoint`.
+const LENGTH: u64 = 8000 * (4096 + 24) + 32;
+/// What is written so much to is worth to be made longer.
+const USED: u64 = 1 << 20;
+/// How much is added at once: so little that whoever comes meanwhile hardly waits.
+const PIECE: u64 = 64 << 10;
+
+/// The file of a database that is open; it stays the same as long as that is.
+pub(super) struct WalFile {
+    file: File,
+    /// Whether it is as long as it is to be, or cannot be made longer.
+    is_long: AtomicBool,
+}
+
+impl WalFile {
+    pub(super) fn open(database: &Path) -> io::Result<Self> {
+        let mut name = database.as_os_str().to_owned();
+        name.push("-wal");
+        Ok(Self {
+            file: OpenOptions::new().append(true).open(name)?,
+            is_long: AtomicBool::new(false),
+        })
+    }
+
+    /// Returns when all that was written to it is on the disk.
+    pub(super) fn flush(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// Makes it a piece longer, once it is used; false if there is nothing more to do now. To flush what stands in the middle of
+    /// a file costs about half of what it costs to flush what made it longer. SQLite reads a log as far as its checksums are
+    /// right, so it does not matter what follows. Nobody may write to it meanwhile.
+    pub(super) fn lengthen(&self) -> bool {
+        if self.is_long.load(Ordering::Relaxed) {
+            return false;
+        }
+        let lengthened = self.add_piece();
+        if let Err(error) = &lengthened {
+            tracing::debug!(%error, "the write-ahead log is not made longer");
+        }
+        match lengthened {
+            Ok(Some(is_more)) => {
+                self.is_long.store(!is_more, Ordering::Relaxed);
+                is_more
+            }
+            Ok(None) => false,
+            Err(_) => {
+                self.is_long.store(true, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+
+    /// Whether there is more to add; none when it is not used yet.
+    fn add_piece(&self) -> io::Result<Option<bool>> {
+        let length = self.file.metadata()?.len();
+        if length < USED {
+            return Ok(None);
+        }
+        let missing = LENGTH.saturating_sub(length);
+        let added = io::copy(&mut io::repeat(0).take(missing.min(PIECE)), &mut &self.file);
+        if let Err(error) = added.and_then(|_| self.flush()) {
+            self.file.set_len(length)?;
+            return Err(error);
+        }
+        Ok(Some(missing > PIECE))
+    }
+}
