@@ -9,12 +9,14 @@ use gatehook_domain::ambient::{ManualClock, SeededEntropy};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
+use super::worker::WORTHWHILE;
 use super::*;
 use crate::job::Work;
 use crate::params;
 use crate::secret::SecretKey;
 use crate::store::Mode;
 use crate::testing::START;
+use crate::tx::Tx;
 use crate::vault::Vault;
 
 type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;

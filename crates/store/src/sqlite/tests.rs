@@ -5,9 +5,10 @@ use gatehook_domain::ambient::{ManualClock, SeededEntropy};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::job::Work;
+use crate::job::{Job, Work};
 use crate::secret::SecretKey;
 use crate::testing::START;
+use crate::tx::Tx;
 use crate::vault::Vault;
 
 type Answer = oneshot::Receiver<Result<(), StoreError>>;
