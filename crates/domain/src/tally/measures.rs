@@ -9,7 +9,8 @@ use crate::measure::{MeasureValue, Measures, number, whole};
 use crate::metric::Metric;
 
 /// What follows from the counters, in the order of the metrics' keys. The names of counters and metrics are put together
-/// once: this is gone through twice with every change of an issue.
+/// once: this is gone through twice with every change of an issue. What is kept is read by it too: see
+/// [`Measures::to_json`] before anything is added or taken away.
 static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let mut table = Vec::new();
     for is_new in [false, true] {
@@ -35,7 +36,7 @@ static WITHOUT_ISSUES: LazyLock<[Vec<(u16, MeasureValue)>; 4]> = LazyLock::new(|
     let nothing = Tally::default();
     let costs = DebtContext::of(&Measures::new(), true, RatingGrid::default());
     [0, 1, 2, 3].map(|number| {
-        let sides = Sides::of(number);
+        let sides = Sides::of(number).unwrap_or_default();
         let wanted = TABLE.iter().filter(|entry| entry.is_of(sides));
         let mut measures = Measures::new();
         measures.replace(wanted.map(|entry| (entry.place, entry.value(&nothing, &costs))));
@@ -63,11 +64,12 @@ impl Sides {
         self.overall as u8 + 2 * self.on_new_code as u8
     }
 
-    pub(crate) const fn of(number: u8) -> Self {
-        Self {
+    /// None for a number that no sides have.
+    pub(crate) fn of(number: u8) -> Option<Self> {
+        (number <= 3).then_some(Self {
             overall: number & 1 != 0,
             on_new_code: number & 2 != 0,
-        }
+        })
     }
 }
 
