@@ -30,7 +30,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::{OpenError, StoreError};
 use crate::migrate;
 use crate::store::{QUEUE, Queued, Shared, Threads};
-use log::Log;
+use log::{Guard, Log};
 use wal::WalFile;
 use worker::Worker;
 
@@ -64,6 +64,7 @@ fn open_with(
     create_private(path)?;
     let mut writer = connect(path).map_err(|error| cannot_connect(path, &error))?;
     migrate::sqlite(&mut writer, shared.ambient.now())?;
+    settle(&writer).map_err(|error| cannot_connect(path, &error))?;
     let wal = WalFile::open(path).map_err(|source| OpenError::File {
         path: path.to_owned(),
         source,
@@ -144,6 +145,12 @@ fn create_private(path: &Path) -> Result<(), OpenError> {
     })
 }
 
+/// Moves what a process before this one has left in the log into the database, and flushes that: the log may be in the
+/// system's memory only, where nothing tells that it is not on the disk.
+fn settle(writer: &Connection) -> rusqlite::Result<()> {
+    writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -190,7 +197,7 @@ fn write(connection: Connection, queue: &Receiver<Queued>, shared: &Shared, log:
             batch = worker.run_together(batch, queue);
         }
         // Not at the cost of whoever waits.
-        while queue.is_empty() && wal.lengthen() {}
+        while queue.is_empty() && !queue.is_closed() && log.is_usable() && wal.lengthen() {}
     }
     // Closing the last connection moves what is in the write-ahead log into the database.
     if let Err(error) = worker.statements.run("PRAGMA optimize") {
@@ -208,6 +215,7 @@ struct Closing<'l>(&'l Log);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
+        drop(Guard(self.0));
         self.0.close();
     }
 }

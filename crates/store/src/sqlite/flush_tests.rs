@@ -27,6 +27,15 @@ struct Home {
     dir: tempfile::TempDir,
 }
 
+fn threads(path: &Path, flush: impl Fn(&WalFile) -> io::Result<()> + Send + Sync + 'static) -> Threads {
+    let shared = Shared {
+        ambient: Ambient::new(Arc::new(ManualClock::new(START)), Arc::new(SeededEntropy::new(1))),
+        vault: Vault::new(SecretKey::from_bytes([7; 32])),
+        changes: Arc::default(),
+    };
+    open_with(path, 1, &shared, flush).unwrap()
+}
+
 impl Home {
     fn open(flush: impl Fn(&WalFile) -> io::Result<()> + Send + Sync + 'static) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -34,12 +43,7 @@ impl Home {
         create_private(&path).unwrap();
         let table = "CREATE TABLE thing (name TEXT NOT NULL PRIMARY KEY)";
         connect(&path).unwrap().execute_batch(table).unwrap();
-        let shared = Shared {
-            ambient: Ambient::new(Arc::new(ManualClock::new(START)), Arc::new(SeededEntropy::new(1))),
-            vault: Vault::new(SecretKey::from_bytes([7; 32])),
-            changes: Arc::default(),
-        };
-        let threads = open_with(&path, 1, &shared, flush).unwrap();
+        let threads = threads(&path, flush);
         Self { threads, dir }
     }
 
@@ -292,4 +296,41 @@ fn a_log_that_is_used_is_made_as_long_as_it_gets_and_is_read_as_before() {
         .query_row("SELECT COUNT(*) FROM thing", [], |row| row.get(0))
         .unwrap();
     assert_eq!(count, 2);
+}
+
+/// What a process has left in the log may be in the system's memory only.
+#[cfg(unix)]
+#[test]
+fn a_start_brings_what_was_left_in_the_log_to_the_disk_also_behind_a_link() {
+    let left = tempfile::tempdir().unwrap();
+    let path = left.path().join("test.db");
+    create_private(&path).unwrap();
+    let dead = connect(&path).unwrap();
+    dead.execute_batch("CREATE TABLE thing (name TEXT NOT NULL PRIMARY KEY); INSERT INTO thing VALUES ('left')")
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (copy, link) = (dir.path().join("real.db"), dir.path().join("test.db"));
+    fs::copy(&path, &copy).unwrap();
+    fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
+    assert!(fs::metadata(copy.with_extension("db-wal")).unwrap().len() > 0);
+    std::os::unix::fs::symlink(&copy, &link).unwrap();
+
+    let home = Home {
+        threads: threads(&link, WalFile::flush),
+        dir,
+    };
+    // Nothing of the log is needed any more for what was there.
+    let after = tempfile::tempdir().unwrap();
+    let alone = after.path().join("test.db");
+    fs::copy(&copy, &alone).unwrap();
+    let count = |path: &Path| -> i64 {
+        let sql = "SELECT COUNT(*) FROM thing";
+        Connection::open(path)
+            .unwrap()
+            .query_row(sql, [], |row| row.get(0))
+            .unwrap()
+    };
+    assert_eq!(count(&alone), 1);
+    assert!(home.insert("next").blocking_recv().unwrap().is_ok());
+    assert_eq!(home.count(Mode::Read).blocking_recv().unwrap().unwrap(), 2);
 }

@@ -65,6 +65,11 @@ impl Log {
         }
     }
 
+    /// Whether no flush has failed.
+    pub(super) fn is_usable(&self) -> bool {
+        self.lock().broken.is_none()
+    }
+
     /// The transaction that is about to be committed, and may be seen from now on, has the number that this gives.
     pub(super) fn commits(&self) -> u64 {
         // Only the thread that writes counts.
@@ -76,7 +81,9 @@ impl Log {
     /// The transaction of this number did not come about.
     pub(super) fn skips(&self, number: u64) {
         self.wait_until_idle();
-        self.is_flushed(number, false);
+        if self.is_usable() {
+            self.is_flushed(number, false);
+        }
     }
 
     /// Flushes a transaction and answers its jobs.
@@ -128,6 +135,7 @@ impl Log {
 
     /// Flushes what is handed over, until [`close`](Self::close) was called.
     pub(super) fn flush_for_others(&self) {
+        let _guard = Guard(self);
         loop {
             let mut state = self.lock();
             let (number, jobs) = loop {
@@ -182,19 +190,20 @@ impl Log {
 
     fn breaks(&self, error: &Arc<EngineError>, was_handed: bool) {
         let mut state = self.lock();
-        if state.broken.is_none() {
-            tracing::error!(
-                %error,
-                "what was written to the database could not be flushed to the disk: nothing more is done with it until a \
-                 new start"
-            );
-            state.broken = Some(Arc::clone(error));
-        }
+        let is_first = state.broken.is_none();
+        state.broken.get_or_insert_with(|| Arc::clone(error));
         let waiting = std::mem::take(&mut state.waiting);
         state.is_busy &= !was_handed;
         drop(state);
         self.changed.notify_all();
         fail_all(waiting.into_iter().map(|(_, job)| job), error);
+        if is_first {
+            tracing::error!(
+                %error,
+                "what was written to the database could not be flushed to the disk: nothing more is done with it until a \
+                 new start"
+            );
+        }
     }
 
     fn idle(&self) -> MutexGuard<'_, State> {
@@ -211,6 +220,18 @@ impl Log {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps nobody waiting for a thread that ends with a panic.
+pub(super) struct Guard<'l>(pub(super) &'l Log);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let error = EngineError::new(None, "a thread of the store ended with a panic".to_owned());
+            self.0.breaks(&Arc::new(error), true);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The file of SQLite's write-ahead log.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,16 +15,21 @@ const PIECE: u64 = 64 << 10;
 /// The file of a database that is open; it stays the same as long as that is.
 pub(super) struct WalFile {
     file: File,
+    /// The same, to make it longer: a failure to write that happens meanwhile is still told to whoever flushes.
+    end: File,
     /// Whether it is as long as it is to be, or cannot be made longer.
     is_long: AtomicBool,
 }
 
 impl WalFile {
     pub(super) fn open(database: &Path) -> io::Result<Self> {
-        let mut name = database.as_os_str().to_owned();
+        // SQLite puts it beside the file that a link leads to.
+        let mut name = fs::canonicalize(database)?.into_os_string();
         name.push("-wal");
+        let open = || OpenOptions::new().append(true).open(&name);
         Ok(Self {
-            file: OpenOptions::new().append(true).open(name)?,
+            file: open()?,
+            end: open()?,
             is_long: AtomicBool::new(false),
         })
     }
@@ -60,16 +65,13 @@ impl WalFile {
 
     /// Whether there is more to add; none when it is not used yet.
     fn add_piece(&self) -> io::Result<Option<bool>> {
-        let length = self.file.metadata()?.len();
+        let length = self.end.metadata()?.len();
         if length < USED {
             return Ok(None);
         }
         let missing = LENGTH.saturating_sub(length);
-        let added = io::copy(&mut io::repeat(0).take(missing.min(PIECE)), &mut &self.file);
-        if let Err(error) = added.and_then(|_| self.flush()) {
-            self.file.set_len(length)?;
-            return Err(error);
-        }
+        io::copy(&mut io::repeat(0).take(missing.min(PIECE)), &mut &self.end)?;
+        self.end.sync_data()?;
         Ok(Some(missing > PIECE))
     }
 }

@@ -98,7 +98,7 @@ impl<'c> Worker<'c> {
             if self.is_given_up() {
                 self.settle();
                 let waiting = batch.split_off(at);
-                give_up(batch, Some(ran));
+                self.give_up(batch, Some(ran));
                 return waiting;
             }
             if ran != Ran::Well && wrote {
@@ -133,7 +133,7 @@ impl<'c> Worker<'c> {
             if let Err(Lost { ran }) = self.run_under_savepoint(&mut *batch[at]) {
                 self.end();
                 let waiting = batch.split_off(at + 1);
-                give_up(batch, ran);
+                self.give_up(batch, ran);
                 return waiting;
             }
         }
@@ -199,6 +199,18 @@ impl<'c> Worker<'c> {
         refuse_all(batch, error);
     }
 
+    /// Answers jobs whose transaction was lost while the last of them ran.
+    fn give_up(&self, mut jobs: Vec<Box<dyn Job>>, ran: Option<Ran>) {
+        if matches!(ran, Some(Ran::Badly(_)))
+            && let Some(last) = jobs.pop()
+        {
+            // It knows the cause.
+            self.log.answer_after_flush(vec![last]);
+        }
+        let given_up = "the transaction was given up because of another change in it".to_owned();
+        fail_all(jobs, EngineError::new(None, given_up));
+    }
+
     /// Ends a transaction that has nothing to keep.
     pub(super) fn end(&mut self) {
         if !self.is_given_up()
@@ -217,18 +229,6 @@ fn refuse_all(jobs: Vec<Box<dyn Job>>, error: &rusqlite::Error) {
             source: Arc::new(engine_error(error)),
         }));
     }
-}
-
-/// Answers jobs whose transaction was lost while the last of them ran.
-fn give_up(mut jobs: Vec<Box<dyn Job>>, ran: Option<Ran>) {
-    if matches!(ran, Some(Ran::Badly(_)))
-        && let Some(last) = jobs.pop()
-    {
-        // It knows the cause.
-        last.answer();
-    }
-    let given_up = "the transaction was given up because of another change in it".to_owned();
-    fail_all(jobs, EngineError::new(None, given_up));
 }
 
 fn fail_all(jobs: Vec<Box<dyn Job>>, source: EngineError) {
