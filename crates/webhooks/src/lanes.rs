@@ -566,15 +566,21 @@ mod tests {
         assert_eq!(lanes.next_begin(now), None);
     }
 
-    #[test]
-    fn a_lane_widens_while_it_answers_and_has_so_many_calls_at_once() {
+    /// Lanes of which one has answered quickly for so long that it has become as wide as it gets.
+    fn widened(now: Instant) -> Small {
         let mut lanes = Small::new(100);
-        let now = Instant::now();
         for round in 0..600 {
             lanes.push(&"a", 0, None, round, CLOCK).unwrap();
             begun(&mut lanes, now);
             end(&mut lanes, "a", None, Pace::Quick);
         }
+        lanes
+    }
+
+    #[test]
+    fn a_lane_widens_while_it_answers_and_has_so_many_calls_at_once() {
+        let now = Instant::now();
+        let mut lanes = widened(now);
         assert_eq!(room(&lanes, "a"), WIDEST_WINDOW);
         assert_eq!(room(&lanes, "new"), FIRST_WINDOW);
         for delivery in 0..50 {
@@ -728,13 +734,8 @@ mod tests {
 
     #[test]
     fn a_destination_with_a_rate_holds_no_more_than_goes_out_soon_however_quick_it_is() {
-        let mut lanes = Small::new(100);
         let now = Instant::now();
-        for round in 0..600 {
-            lanes.push(&"a", 0, None, round, CLOCK).unwrap();
-            begun(&mut lanes, now);
-            end(&mut lanes, "a", None, Pace::Quick);
-        }
+        let mut lanes = widened(now);
         for delivery in 0..50 {
             lanes.push(&"a", 0, None, delivery, CLOCK).unwrap();
         }
