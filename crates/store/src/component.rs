@@ -93,13 +93,7 @@ pub fn by_id(tx: &mut Tx<'_>, id: &ComponentId) -> Result<Option<Component>, Sto
 
 /// The components of these ids, those that there are, in no order and without their line hashes.
 pub fn by_ids(tx: &mut Tx<'_>, ids: &[ComponentId]) -> Result<Vec<Component>, StoreError> {
-    let (mut found, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
-    for id in ids {
-        match tx.recall(|remembered| &mut remembered.components, id) {
-            Some(component) => found.push(component),
-            None => missing.push(id),
-        }
-    }
+    let (mut found, missing) = tx.recall_many(|remembered| &mut remembered.components, ids);
     for chunk in missing.chunks(LIST) {
         let rows = Sql::new("SELECT id, branch_id, qualifier, path, language, enabled FROM component WHERE id IN ")
             .list(chunk)

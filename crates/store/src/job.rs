@@ -18,6 +18,13 @@ pub(crate) trait Job: Send {
     fn fail(self: Box<Self>, error: StoreError);
 }
 
+/// Answers jobs with the same error, each with its own.
+pub(crate) fn fail_all(jobs: impl IntoIterator<Item = Box<dyn Job>>, error: impl Fn() -> StoreError) {
+    for job in jobs {
+        job.fail(error());
+    }
+}
+
 /// How a run went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ran {

@@ -38,6 +38,7 @@ const KEPT: usize = 4096;
 pub(crate) struct Kept<K, V>(HashMap<K, V>);
 
 /// All that is remembered.
+#[derive(Default)]
 pub(crate) struct Remembered {
     /// Components, without their line hashes.
     pub(crate) components: Kept<ComponentId, Component>,
@@ -63,13 +64,8 @@ impl<K, V> Default for Kept<K, V> {
 impl Remembered {
     pub(crate) fn new(changes: Arc<Changes>) -> Self {
         Self {
-            components: Kept::default(),
-            gates: Kept::default(),
-            settings: Kept::default(),
-            rights: Kept::default(),
-            hearers: Kept::default(),
-            webhooks: Kept::default(),
             changes,
+            ..Self::default()
         }
     }
 

@@ -171,7 +171,7 @@ fn cannot_connect(path: &Path, error: &rusqlite::Error) -> OpenError {
 fn read(connection: &Connection, queue: &Receiver<Queued>, shared: &Shared, log: &Log, lock: Lock) {
     let mut worker = Worker::reading(connection, shared, log);
     while let Ok(queued) = queue.recv_blocking() {
-        let Some(mut job) = log.admit(vec![queued.job]).pop() else {
+        let Some([mut job]) = log.admit([queued.job]) else {
             continue;
         };
         if let Err(error) = worker.statements.run("BEGIN DEFERRED") {
@@ -181,17 +181,17 @@ fn read(connection: &Connection, queue: &Receiver<Queued>, shared: &Shared, log:
         }
         worker.run(&mut *job);
         worker.end();
-        log.answer_after_flush(vec![job]);
+        log.answer_after_flush([job]);
     }
     drop(worker);
     drop(lock);
 }
 
 fn write(connection: Connection, queue: &Receiver<Queued>, shared: &Shared, log: &Log, wal: &WalFile, lock: Lock) {
-    let _closing = Closing(log);
+    let _guard = Guard(log);
     let mut worker = Worker::writing(&connection, shared, log);
     while let Ok(first) = queue.recv_blocking() {
-        let mut batch = log.admit(vec![first.job]);
+        let mut batch = log.admit(vec![first.job]).unwrap_or_default();
         // A transaction that SQLite gives up in the middle leaves jobs that have not run; they get another one.
         while !batch.is_empty() {
             batch = worker.run_together(batch, queue);
@@ -208,14 +208,4 @@ fn write(connection: Connection, queue: &Receiver<Queued>, shared: &Shared, log:
         tracing::warn!(error = %engine_error(&error), "the database did not close cleanly");
     }
     drop(lock);
-}
-
-/// Ends the thread that flushes, however the one that writes ends.
-struct Closing<'l>(&'l Log);
-
-impl Drop for Closing<'_> {
-    fn drop(&mut self) {
-        drop(Guard(self.0));
-        self.0.close();
-    }
 }

@@ -288,6 +288,22 @@ impl Tx<'_> {
         self.known(place)?.get(key)
     }
 
+    /// What was found before of many, if it is remembered still, and what of them has to be looked up.
+    pub(crate) fn recall_many<'k, K: Eq + Hash, V: Clone>(
+        &mut self,
+        place: fn(&mut Remembered) -> &mut Kept<K, V>,
+        keys: impl IntoIterator<Item = &'k K>,
+    ) -> (Vec<V>, Vec<&'k K>) {
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for key in keys {
+            match self.recall(place, key) {
+                Some(known) => found.push(known),
+                None => missing.push(key),
+            }
+        }
+        (found, missing)
+    }
+
     /// Remembers what was found, where and as long as that is possible.
     pub(crate) fn remember<K: Clone + Eq + Hash, V: Clone>(
         &mut self,

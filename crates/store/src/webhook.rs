@@ -90,14 +90,7 @@ pub(crate) fn by_ids<'a>(
     tx: &mut Tx<'_>,
     ids: impl IntoIterator<Item = &'a WebhookId>,
 ) -> Result<Vec<Arc<Webhook>>, StoreError> {
-    let mut found = Vec::new();
-    let mut missing = Vec::new();
-    for id in ids {
-        match tx.recall(|remembered| &mut remembered.webhooks, id) {
-            Some(webhook) => found.push(webhook),
-            None => missing.push(id),
-        }
-    }
+    let (mut found, missing) = tx.recall_many(|remembered| &mut remembered.webhooks, ids);
     for chunk in missing.chunks(LIST) {
         let rows = Sql::new(select!("WHERE id IN ")).list(chunk).query(tx)?;
         for row in rows {

@@ -4,20 +4,16 @@ use std::fs;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
-use gatehook_domain::Ambient;
-use gatehook_domain::ambient::{ManualClock, SeededEntropy};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
+use super::tests::shared;
 use super::worker::WORTHWHILE;
 use super::*;
 use crate::job::Work;
 use crate::params;
-use crate::secret::SecretKey;
 use crate::store::Mode;
-use crate::testing::START;
 use crate::tx::Tx;
-use crate::vault::Vault;
 
 type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
 
@@ -28,12 +24,20 @@ struct Home {
 }
 
 fn threads(path: &Path, flush: impl Fn(&WalFile) -> io::Result<()> + Send + Sync + 'static) -> Threads {
-    let shared = Shared {
-        ambient: Ambient::new(Arc::new(ManualClock::new(START)), Arc::new(SeededEntropy::new(1))),
-        vault: Vault::new(SecretKey::from_bytes([7; 32])),
-        changes: Arc::default(),
-    };
-    open_with(path, 1, &shared, flush).unwrap()
+    open_with(path, 1, &shared(), flush).unwrap()
+}
+
+/// Copies a database with its log, as they are now.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::copy(from, to)?;
+    fs::copy(from.with_extension("db-wal"), to.with_extension("db-wal")).map(drop)
+}
+
+/// How many things of these names there are in a database, or of any.
+fn things(path: &Path, name: Option<&str>) -> i64 {
+    let sql = "SELECT COUNT(*) FROM thing WHERE $1 IS NULL OR name = $1";
+    let database = Connection::open(path).unwrap();
+    database.query_row(sql, [name], |row| row.get(0)).unwrap()
 }
 
 impl Home {
@@ -132,8 +136,7 @@ fn what_was_answered_outlives_a_loss_of_power() {
         move |wal: &WalFile| {
             let _alone = copying.lock().unwrap();
             if let Some(from) = &*files.lock().unwrap() {
-                fs::copy(from, &image)?;
-                fs::copy(from.with_extension("db-wal"), image.with_extension("db-wal"))?;
+                copy(from, &image)?;
             }
             wal.flush()
         }
@@ -148,17 +151,12 @@ fn what_was_answered_outlives_a_loss_of_power() {
                     let name = format!("{person}-{number}");
                     home.insert(&name).blocking_recv().unwrap().unwrap();
                     let after = tempfile::tempdir().unwrap();
-                    let copy = after.path().join("test.db");
+                    let left = after.path().join("test.db");
                     {
                         let _alone = copying.lock().unwrap();
-                        fs::copy(image, &copy).unwrap();
-                        fs::copy(image.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
+                        copy(image, &left).unwrap();
                     }
-                    let found: i64 = Connection::open(&copy)
-                        .unwrap()
-                        .query_row("SELECT COUNT(*) FROM thing WHERE name = $1", [&name], |row| row.get(0))
-                        .unwrap();
-                    assert_eq!(found, 1, "{name} was answered and is lost");
+                    assert_eq!(things(&left, Some(&name)), 1, "{name} was answered and is lost");
                 }
             });
         }
@@ -288,14 +286,9 @@ fn a_log_that_is_used_is_made_as_long_as_it_gets_and_is_read_as_before() {
 
     // As after a crash.
     let after = tempfile::tempdir().unwrap();
-    let copy = after.path().join("test.db");
-    fs::copy(&path, &copy).unwrap();
-    fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
-    let count: i64 = Connection::open(&copy)
-        .unwrap()
-        .query_row("SELECT COUNT(*) FROM thing", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(count, 2);
+    let left = after.path().join("test.db");
+    copy(&path, &left).unwrap();
+    assert_eq!(things(&left, None), 2);
 }
 
 /// What a process has left in the log may be in the system's memory only.
@@ -309,11 +302,10 @@ fn a_start_brings_what_was_left_in_the_log_to_the_disk_also_behind_a_link() {
     dead.execute_batch("CREATE TABLE thing (name TEXT NOT NULL PRIMARY KEY); INSERT INTO thing VALUES ('left')")
         .unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let (copy, link) = (dir.path().join("real.db"), dir.path().join("test.db"));
-    fs::copy(&path, &copy).unwrap();
-    fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
-    assert!(fs::metadata(copy.with_extension("db-wal")).unwrap().len() > 0);
-    std::os::unix::fs::symlink(&copy, &link).unwrap();
+    let (real, link) = (dir.path().join("real.db"), dir.path().join("test.db"));
+    copy(&path, &real).unwrap();
+    assert!(fs::metadata(real.with_extension("db-wal")).unwrap().len() > 0);
+    std::os::unix::fs::symlink(&real, &link).unwrap();
 
     let home = Home {
         threads: threads(&link, WalFile::flush),
@@ -322,15 +314,8 @@ fn a_start_brings_what_was_left_in_the_log_to_the_disk_also_behind_a_link() {
     // Nothing of the log is needed any more for what was there.
     let after = tempfile::tempdir().unwrap();
     let alone = after.path().join("test.db");
-    fs::copy(&copy, &alone).unwrap();
-    let count = |path: &Path| -> i64 {
-        let sql = "SELECT COUNT(*) FROM thing";
-        Connection::open(path)
-            .unwrap()
-            .query_row(sql, [], |row| row.get(0))
-            .unwrap()
-    };
-    assert_eq!(count(&alone), 1);
+    fs::copy(&real, &alone).unwrap();
+    assert_eq!(things(&alone, None), 1);
     assert!(home.insert("next").blocking_recv().unwrap().is_ok());
     assert_eq!(home.count(Mode::Read).blocking_recv().unwrap().unwrap(), 2);
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{EngineError, StoreError};
-use crate::job::Job;
+use crate::job::{Job, fail_all};
 
 type Jobs = Vec<Box<dyn Job>>;
 
@@ -52,15 +52,15 @@ impl Log {
         })
     }
 
-    /// Gives back jobs that may be run. Once a flush has failed there are none: the system may have dropped what it could
-    /// not write, so that another flush would succeed without it, and only a new start finds out what is there.
-    pub(super) fn admit(&self, jobs: Jobs) -> Jobs {
+    /// Gives back jobs with which one may go on. Once a flush has failed there are none: the system may have dropped what it
+    /// could not write, so that another flush would succeed without it, and only a new start finds out what is there.
+    pub(super) fn admit<J: IntoIterator<Item = Box<dyn Job>>>(&self, jobs: J) -> Option<J> {
         let broken = self.lock().broken.clone();
         match broken {
-            None => jobs,
+            None => Some(jobs),
             Some(error) => {
-                fail_all(jobs, &error);
-                Vec::new()
+                refuse(jobs, &error);
+                None
             }
         }
     }
@@ -82,23 +82,28 @@ impl Log {
     pub(super) fn skips(&self, number: u64) {
         self.wait_until_idle();
         if self.is_usable() {
-            self.is_flushed(number, false);
+            self.is_flushed(number);
         }
     }
 
     /// Flushes a transaction and answers its jobs.
     pub(super) fn flush_here(&self, number: u64, jobs: Jobs) {
         self.wait_until_idle();
-        self.flush(number, jobs, false);
+        if let Some(jobs) = self.admit(jobs) {
+            self.flush(number, jobs);
+        }
     }
 
     /// Has another thread do so, as soon as it has done the one before.
     pub(super) fn hand_over(&self, number: u64, jobs: Jobs) {
-        let mut state = self.idle();
-        state.handed = Some((number, jobs));
-        state.is_busy = true;
-        drop(state);
-        self.changed.notify_all();
+        self.wait_until_idle();
+        if let Some(jobs) = self.admit(jobs) {
+            let mut state = self.lock();
+            state.handed = Some((number, jobs));
+            state.is_busy = true;
+            drop(state);
+            self.changed.notify_all();
+        }
     }
 
     /// Whether another thread is flushing.
@@ -108,21 +113,22 @@ impl Log {
 
     /// Waits until no other thread is flushing; false if none was.
     pub(super) fn wait_until_idle(&self) -> bool {
-        let was_busy = self.lock().is_busy;
-        if was_busy {
-            drop(self.idle());
+        let mut state = self.lock();
+        let was_busy = state.is_busy;
+        while state.is_busy {
+            state = self.wait(state);
         }
         was_busy
     }
 
     /// Answers jobs that have seen what is committed now, or less, once that is on the disk.
-    pub(super) fn answer_after_flush(&self, jobs: Jobs) {
+    pub(super) fn answer_after_flush(&self, jobs: impl IntoIterator<Item = Box<dyn Job>>) {
         let seen = self.committed.load(Ordering::SeqCst);
         if seen > self.flushed.load(Ordering::SeqCst) {
             let mut state = self.lock();
             if let Some(error) = state.broken.clone() {
                 drop(state);
-                return fail_all(jobs, &error);
+                return refuse(jobs, &error);
             }
             // It may have got there meanwhile.
             if seen > self.flushed.load(Ordering::SeqCst) {
@@ -133,7 +139,7 @@ impl Log {
         answer_all(jobs);
     }
 
-    /// Flushes what is handed over, until [`close`](Self::close) was called.
+    /// Flushes what is handed over, until the thread that writes has ended.
     pub(super) fn flush_for_others(&self) {
         let _guard = Guard(self);
         loop {
@@ -148,55 +154,52 @@ impl Log {
                 state = self.wait(state);
             };
             drop(state);
-            self.flush(number, jobs, true);
+            self.flush(number, jobs);
         }
     }
 
     /// Nothing more is handed over.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_all();
     }
 
-    fn flush(&self, number: u64, jobs: Jobs, was_handed: bool) {
-        let broken = self.lock().broken.clone();
-        let flushed = match broken {
-            Some(error) => Err(error),
-            None => (self.flush)().map_err(|error| Arc::new(EngineError::new(None, error.to_string()))),
-        };
-        match flushed {
+    fn flush(&self, number: u64, jobs: Jobs) {
+        match (self.flush)() {
             Ok(()) => {
-                self.is_flushed(number, was_handed);
+                self.is_flushed(number);
                 answer_all(jobs);
             }
             Err(error) => {
-                self.breaks(&error, was_handed);
-                fail_all(jobs, &error);
+                let error = Arc::new(EngineError::new(None, error.to_string()));
+                self.breaks(&error);
+                refuse(jobs, &error);
             }
         }
     }
 
-    fn is_flushed(&self, number: u64, was_handed: bool) {
+    fn is_flushed(&self, number: u64) {
         let mut state = self.lock();
         self.flushed.store(number, Ordering::SeqCst);
         let waiting = std::mem::take(&mut state.waiting);
         let (told, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(seen, _)| *seen <= number);
         state.waiting = waiting;
-        state.is_busy &= !was_handed;
+        // The thread that writes does this by itself only while no other one flushes.
+        state.is_busy = false;
         drop(state);
         self.changed.notify_all();
         answer_all(told.into_iter().map(|(_, job)| job));
     }
 
-    fn breaks(&self, error: &Arc<EngineError>, was_handed: bool) {
+    fn breaks(&self, error: &Arc<EngineError>) {
         let mut state = self.lock();
         let is_first = state.broken.is_none();
         state.broken.get_or_insert_with(|| Arc::clone(error));
         let waiting = std::mem::take(&mut state.waiting);
-        state.is_busy &= !was_handed;
+        state.is_busy = false;
         drop(state);
         self.changed.notify_all();
-        fail_all(waiting.into_iter().map(|(_, job)| job), error);
+        refuse(waiting.into_iter().map(|(_, job)| job), error);
         if is_first {
             tracing::error!(
                 %error,
@@ -204,14 +207,6 @@ impl Log {
                  new start"
             );
         }
-    }
-
-    fn idle(&self) -> MutexGuard<'_, State> {
-        let mut state = self.lock();
-        while state.is_busy {
-            state = self.wait(state);
-        }
-        state
     }
 
     fn wait<'s>(&self, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
@@ -223,15 +218,17 @@ impl Log {
     }
 }
 
-/// Keeps nobody waiting for a thread that ends with a panic.
+/// Held by the thread that writes and by the one that flushes. When one of them ends, nothing more is handed over, and if it
+/// ends with a panic, nobody is kept waiting for it.
 pub(super) struct Guard<'l>(pub(super) &'l Log);
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let error = EngineError::new(None, "a thread of the store ended with a panic".to_owned());
-            self.0.breaks(&Arc::new(error), true);
+            self.0.breaks(&Arc::new(error));
         }
+        self.0.close();
     }
 }
 
@@ -241,12 +238,8 @@ fn answer_all(jobs: impl IntoIterator<Item = Box<dyn Job>>) {
     }
 }
 
-fn fail_all(jobs: impl IntoIterator<Item = Box<dyn Job>>, error: &Arc<EngineError>) {
-    for job in jobs {
-        job.fail(unknown(Arc::clone(error)));
-    }
-}
-
-fn unknown(source: Arc<EngineError>) -> StoreError {
-    StoreError::NotFlushed { source }
+fn refuse(jobs: impl IntoIterator<Item = Box<dyn Job>>, error: &Arc<EngineError>) {
+    fail_all(jobs, || StoreError::NotFlushed {
+        source: Arc::clone(error),
+    });
 }

@@ -32,12 +32,16 @@ fn opened() -> (tempfile::TempDir, Connection, Connection, Shared) {
     // Nobody waits for the other one here.
     own.execute_batch("PRAGMA busy_timeout = 0; CREATE TABLE thing (name TEXT NOT NULL PRIMARY KEY)")
         .unwrap();
-    let shared = Shared {
+    (dir, own, other, shared())
+}
+
+/// What a store's threads share.
+pub(super) fn shared() -> Shared {
+    Shared {
         ambient: Ambient::new(Arc::new(ManualClock::new(START)), Arc::new(SeededEntropy::new(1))),
         vault: Vault::new(SecretKey::from_bytes([7; 32])),
         changes: Arc::default(),
-    };
-    (dir, own, other, shared)
+    }
 }
 
 fn job(work: impl Fn(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static) -> (Box<dyn Job>, Answer) {

@@ -46,32 +46,23 @@ impl WalFile {
         if self.is_long.load(Ordering::Relaxed) {
             return false;
         }
-        let lengthened = self.add_piece();
-        if let Err(error) = &lengthened {
+        let length = self.add_piece().unwrap_or_else(|error| {
             tracing::debug!(%error, "the write-ahead log is not made longer");
-        }
-        match lengthened {
-            Ok(Some(is_more)) => {
-                self.is_long.store(!is_more, Ordering::Relaxed);
-                is_more
-            }
-            Ok(None) => false,
-            Err(_) => {
-                self.is_long.store(true, Ordering::Relaxed);
-                false
-            }
-        }
+            LENGTH
+        });
+        self.is_long.store(length >= LENGTH, Ordering::Relaxed);
+        (USED..LENGTH).contains(&length)
     }
 
-    /// Whether there is more to add; none when it is not used yet.
-    fn add_piece(&self) -> io::Result<Option<bool>> {
+    /// Gives how long it is now.
+    fn add_piece(&self) -> io::Result<u64> {
         let length = self.end.metadata()?.len();
-        if length < USED {
-            return Ok(None);
+        if !(USED..LENGTH).contains(&length) {
+            return Ok(length);
         }
-        let missing = LENGTH.saturating_sub(length);
-        io::copy(&mut io::repeat(0).take(missing.min(PIECE)), &mut &self.end)?;
+        let piece = PIECE.min(LENGTH - length);
+        io::copy(&mut io::repeat(0).take(piece), &mut &self.end)?;
         self.end.sync_data()?;
-        Ok(Some(missing > PIECE))
+        Ok(length + piece)
     }
 }

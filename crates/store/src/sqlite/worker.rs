@@ -10,7 +10,7 @@ use super::session::{SqliteSession, engine_error, refusal};
 use super::statements::Statements;
 use crate::error::{EngineError, StoreError};
 use crate::insert::InsertTexts;
-use crate::job::{Job, Ran};
+use crate::job::{Job, Ran, fail_all};
 use crate::remembered::Remembered;
 use crate::store::{Queued, Shared};
 use crate::tx::Tx;
@@ -188,7 +188,7 @@ impl<'c> Worker<'c> {
                 if let Some(number) = number {
                     self.log.skips(number);
                 }
-                fail_all(batch, engine_error(&error));
+                not_committed(batch, engine_error(&error));
             }
         }
     }
@@ -196,7 +196,11 @@ impl<'c> Worker<'c> {
     /// Answers jobs whose transaction could not be begun.
     fn refuse(&mut self, batch: Vec<Box<dyn Job>>, error: &rusqlite::Error) {
         self.end();
-        refuse_all(batch, error);
+        fail_all(batch, || {
+            refusal(error).unwrap_or_else(|| StoreError::NotCommitted {
+                source: Arc::new(engine_error(error)),
+            })
+        });
     }
 
     /// Answers jobs whose transaction was lost while the last of them ran.
@@ -205,10 +209,10 @@ impl<'c> Worker<'c> {
             && let Some(last) = jobs.pop()
         {
             // It knows the cause.
-            self.log.answer_after_flush(vec![last]);
+            self.log.answer_after_flush([last]);
         }
         let given_up = "the transaction was given up because of another change in it".to_owned();
-        fail_all(jobs, EngineError::new(None, given_up));
+        not_committed(jobs, EngineError::new(None, given_up));
     }
 
     /// Ends a transaction that has nothing to keep.
@@ -222,18 +226,7 @@ impl<'c> Worker<'c> {
     }
 }
 
-/// Answers jobs whose transaction could not be begun.
-fn refuse_all(jobs: Vec<Box<dyn Job>>, error: &rusqlite::Error) {
-    for job in jobs {
-        job.fail(refusal(error).unwrap_or_else(|| StoreError::NotCommitted {
-            source: Arc::new(engine_error(error)),
-        }));
-    }
-}
-
-fn fail_all(jobs: Vec<Box<dyn Job>>, source: EngineError) {
+fn not_committed(jobs: Vec<Box<dyn Job>>, source: EngineError) {
     let source = Arc::new(source);
-    for job in jobs {
-        job.fail(StoreError::NotCommitted { source: source.clone() });
-    }
+    fail_all(jobs, || StoreError::NotCommitted { source: source.clone() });
 }
